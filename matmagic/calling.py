@@ -1,0 +1,129 @@
+"""Run the user's function on chosen tensors, in float64, and stop where it asks for a gradient.
+
+In: a Subject and a tensor for each argument and for each tensor that the function reads from the notebook.
+Out: the tensor that the function computes.  A function in backward style (`f.backward(); return x.grad`) is stopped
+at `.backward()`: the tensor it was called on is the value.  Tensors read from the notebook are replaced while the
+function runs, so that it can be tried with other values and sizes without touching the notebook.
+Nothing here knows what is done with the calls: trace.py and verify.py listen by subclassing `Running`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from .errors import ResultError
+
+
+class Callee(Protocol):
+    """What can be called here: capture's Subject, or the function of an identity."""
+
+    @property
+    def function(self) -> Callable[..., Any]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def reads(self) -> Mapping[str, Any]: ...
+    def bind(self, inputs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
+
+
+class _Stop(BaseException):
+    """Carries the tensor whose gradient the function asked for; a BaseException, so that `except Exception` lets it pass."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Running(TorchFunctionMode):
+    """Sees every torch call of the function: replaces notebook tensors, stops at `.backward()`."""
+
+    def __init__(self, replacements: Mapping[int, Tensor]) -> None:
+        super().__init__()
+        self.replacements = replacements
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        args, kwargs = self.replaced(args), self.replaced(kwargs or {})
+        if func is Tensor.backward:
+            raise _Stop(args[0])
+        if func is torch.autograd.grad:
+            raise _Stop(args[0] if args else kwargs["outputs"])
+        return self.apply(func, args, kwargs)
+
+    def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Carry out one call; subclasses record it."""
+        return func(*args, **kwargs)
+
+    def replaced(self, value: Any) -> Any:
+        """The same arguments with notebook tensors exchanged for those of this run."""
+        if isinstance(value, Tensor):
+            return self.replacements.get(id(value), value)
+        if type(value) in (tuple, list):
+            return type(value)(self.replaced(v) for v in value)
+        if type(value) is dict:
+            return {k: self.replaced(v) for k, v in value.items()}
+        return value
+
+
+@contextmanager
+def float64() -> Iterator[None]:
+    """Make float64 the default dtype for a while: float32 differences are noise."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def replacements(subject: Callee, inputs: Mapping[str, Tensor]) -> dict[int, Tensor]:
+    """Which notebook tensors stand for which inputs, by identity."""
+    return {id(t): inputs[name] for name, t in subject.reads.items() if name in inputs}
+
+
+def call(subject: Callee, inputs: Mapping[str, Tensor], running: Running | None = None) -> Tensor:
+    """f(inputs), a real tensor; `inputs` names arguments and, optionally, tensors that f reads.
+
+    Raises whatever f raises, and ResultError when the result is not one real floating-point tensor.
+    """
+    args, kwargs = subject.bind(inputs)
+    running = running or Running(replacements(subject, inputs))
+    with float64(), torch.enable_grad(), running:
+        try:
+            value = subject.function(*args, **kwargs)
+        except _Stop as stop:
+            value = stop.value
+    return checked(subject, value)
+
+
+def checked(subject: Callee, value: Any) -> Tensor:
+    """The value, if it is one that has a derivative; a ResultError that says why not, otherwise."""
+    name = subject.name
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return value
+    if isinstance(value, Tensor):
+        raise ResultError(f"{name} returns {describe(value)}, which has no derivative", "return a real floating-point tensor")
+    if value is None:
+        raise ResultError(f"{name} returns nothing", "end it with a return statement: return <a tensor>")
+    if isinstance(value, tuple | list):
+        raise ResultError(
+            f"{name} returns a {type(value).__name__} of {len(value)} values; one tensor is needed",
+            "return one of them, or torch.stack([...]) of the scalars",
+        )
+    if isinstance(value, int | float | complex):
+        raise ResultError(
+            f"{name} returns the Python number {value!r}, which autograd can't follow",
+            "leave out .item() and float(...): return the tensor itself",
+        )
+    raise ResultError(f"{name} returns {type(value).__name__}, not a tensor", "return a torch tensor computed from the arguments")
+
+
+def describe(value: Any) -> str:
+    """A tensor as "float64[3, 4]"; anything else by its type."""
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+    return type(value).__name__

@@ -1,0 +1,299 @@
+"""From a notebook cell, or a function, to what is checked: the function, its arguments, the answers to grade.
+
+In: a cell that has run and the notebook's names, or a function.  Out: a Subject with its Claims.
+The function is the last one defined that no other calls.  Its signature tells arguments and shapes, its
+bytecode the tensors of the notebook that it reads, its syntax tree the gradients that it returns.
+Not known here: shapes, values to try, and whether the function works.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import FunctionType
+from typing import Any
+
+from .answers import PLAIN, Claim, Context, claim_of_option, claims_of_cell, globals_read
+from .cells import EXAMPLE, Cell, Outcome, hint, is_tensor, parse, reads, run
+from .errors import CellError, OptionError
+from .options import nearest
+
+__all__ = [
+    "Cell",
+    "Claim",
+    "Outcome",
+    "Subject",
+    "claim_of_option",
+    "hint",
+    "parse",
+    "run",
+    "subject",
+    "subject_of",
+]
+
+
+# --------------------------------------------------------------------------- what comes out
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What to check: a function and the answers beside it."""
+
+    function: Callable[..., Any]
+    name: str
+    parameters: tuple[str, ...]  # those that need a value
+    defaults: Mapping[str, Any]  # those that have one
+    annotations: Mapping[str, str]  # shape texts, "n n"
+    returned_grads: tuple[str, ...]  # backward style: arguments whose .grad is returned
+    reads: Mapping[str, Any]  # tensors it reads without taking them as arguments
+    source: str
+    line: int
+    claims: tuple[Claim, ...]
+    namespace: Mapping[str, Any] = field(repr=False)
+    signature: inspect.Signature = field(repr=False)
+    others: tuple[str, ...] = ()  # functions that could have been meant as well
+
+    @property
+    def context(self) -> Context:
+        """What an answer to this subject may refer to."""
+        return Context(self.namespace, tuple(self.signature.parameters), self.defaults, tuple(self.reads))
+
+    def bind(self, inputs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """args and kwargs for calling the function; names that are not its arguments are left out."""
+        missing = [name for name in self.parameters if name not in inputs]
+        if missing:
+            raise TypeError(f"{self.name} needs a value for {', '.join(missing)}")
+        given = {**self.defaults, **inputs}
+        kinds = {
+            name: parameter.kind for name, parameter in self.signature.parameters.items() if name in given
+        }
+        last = max((i for i, name in enumerate(kinds) if name in inputs and kinds[name] in PLAIN), default=-1)
+        args = tuple(given[name] for i, name in enumerate(kinds) if i <= last and kinds[name] in PLAIN)
+        return args, {name: inputs[name] for name in kinds if name in inputs and kinds[name] not in PLAIN}
+
+
+# --------------------------------------------------------------------------- reading the function
+
+
+def subject(
+    cell: Cell, namespace: Mapping[str, Any], function_name: str | None = None, outcome: Outcome | None = None
+) -> Subject:
+    """The function of a cell that has run, and the answers beside it."""
+    name, others = _chosen(cell.functions, function_name)
+    if not callable(function := namespace.get(name)):
+        raise CellError(
+            f"{name} is no function any more when the cell has run",
+            f"line {cell.functions[name].lineno} defines it",
+        )
+    node = cell.functions[name]
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    source = "\n".join(cell.source.splitlines()[first - 1 : node.end_lineno])
+    found = _subject(function, name, node, source, node.lineno, namespace)
+    claims = claims_of_cell(cell, outcome or Outcome(), found.context)
+    return replace(found, claims=claims, others=others)
+
+
+def subject_of(function: Any, namespace: Mapping[str, Any] | None = None) -> Subject:
+    """A function that exists already; a name for a lambda is looked up in the namespace."""
+    function = _without_report(function)
+    inner = inspect.unwrap(function) if callable(function) else function
+    if namespace is None:
+        namespace = getattr(inner, "__globals__", {})
+    name = getattr(inner, "__name__", type(inner).__name__)
+    if name == "<lambda>":
+        name = next((n for n, v in namespace.items() if v is function and not n.startswith("_")), "f")
+    try:
+        lines, first = inspect.getsourcelines(inner)
+        source = textwrap.dedent("".join(lines)).rstrip()
+        node = ast.parse(source).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        source, first, node = "", 1, ast.Pass(lineno=1)
+    return _subject(function, name, node, source, first + node.lineno - 1, namespace)
+
+
+def _subject(
+    function: Any, name: str, node: ast.stmt, source: str, line: int, namespace: Mapping[str, Any]
+) -> Subject:
+    """The subject without answers; `node` is the function's syntax tree, or any other statement."""
+    function = _without_report(function)
+    signature = _signature(function, name)
+    named = {n: p for n, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    shapes = {n: _shape_text(p.annotation, namespace) for n, p in named.items()}
+    constants = {
+        n: v for n, v in _outside(function).items() if is_tensor(v) and n not in signature.parameters
+    }
+    if not named and len(signature.parameters) > 0:
+        raise CellError(
+            f"the arguments of {name} have no names: {name}{signature}", f"name them:  def {name}(x, y): ..."
+        )
+    if not named and not constants:
+        raise CellError(
+            f"{name} takes no argument", f"so there is nothing to differentiate by; write  def {name}(x): ..."
+        )
+    return Subject(
+        function=function,
+        name=name,
+        parameters=tuple(n for n, p in named.items() if p.default is p.empty),
+        defaults={n: p.default for n, p in named.items() if p.default is not p.empty},
+        annotations={n: text for n, text in shapes.items() if text is not None},
+        returned_grads=_returned_grads(node, tuple(named)),
+        reads=constants,
+        source=source,
+        line=line,
+        claims=(),
+        namespace=namespace,
+        signature=signature,
+    )
+
+
+def _chosen(functions: Mapping[str, ast.stmt], wanted: str | None) -> tuple[str, tuple[str, ...]]:
+    """The function asked for, else the last that no other one calls; and the others that none calls."""
+    if wanted is not None:
+        if wanted not in functions:
+            raise OptionError(
+                f"no function {wanted} in this cell{nearest(wanted, functions)}",
+                f"it has: {', '.join(functions)}",
+            )
+        return wanted, ()
+    free = [n for n in functions if not any(n in reads(node) for m, node in functions.items() if m != n)]
+    *others, name = free or list(functions)
+    return name, tuple(others) if free else ()
+
+
+def _signature(function: Any, name: str) -> inspect.Signature:
+    """The signature of something that can be checked; a CellError that says what it is, otherwise."""
+    wrap = f"wrap it:  def f(x): return {name}(x)"
+    inner = inspect.unwrap(function) if callable(function) else function
+    if not callable(function):
+        raise CellError(f"{name} is {type(function).__name__}, not a function", EXAMPLE)
+    if inspect.isclass(function):
+        raise CellError(f"{name} is a class, not a function", f"wrap it:  def f(x): return {name}(...)(x)")
+    if inspect.iscoroutinefunction(inner):
+        raise CellError(f"{name} is an async function, which can't be checked", f"write: def {name}(...)")
+    if inspect.isgeneratorfunction(inner):
+        raise CellError(
+            f"{name} is a generator: calling it gives no tensor", "write return in place of yield"
+        )
+    try:
+        return inspect.signature(function)
+    except (ValueError, TypeError):
+        raise CellError(f"the arguments of {name} can't be read", wrap) from None
+
+
+def _without_report(function: Any) -> Any:
+    """The function inside a Report of ours; other wrappers stay, since they may change what is computed."""
+    while type(function).__module__.partition(".")[0] == __name__.partition(".")[0] and hasattr(
+        function, "__wrapped__"
+    ):
+        function = function.__wrapped__
+    return function
+
+
+def _shape_text(annotation: Any, namespace: Mapping[str, Any]) -> str | None:
+    """ "n n" of `Float[Tensor, "n n"]`, as an object or as text, and of a plain "n n"; None for others."""
+    if hasattr(annotation, "dim_str"):
+        return str(annotation.dim_str)
+    if not isinstance(annotation, str):
+        return None
+    annotation = annotation.strip()
+    if found := re.fullmatch(r"""[\w.]+\[.*,\s*(["'])([^"']*)\1\s*\]""", annotation):
+        return found[2].strip()
+    text = annotation.strip("\"'")
+    sizes = text.replace(",", " ").split()
+    known = [namespace.get(size, getattr(builtins, size, None)) for size in sizes]
+    is_type = any(isinstance(value, type) for value in known) or "Tensor" in sizes
+    return None if is_type or not all(size.isalnum() or size.isidentifier() for size in sizes) else text
+
+
+def _returned_grads(function: ast.stmt, parameters: tuple[str, ...]) -> tuple[str, ...]:
+    """Arguments whose .grad is returned, in order, where the body asks autograd for it; else ()."""
+    calls = {_last_name(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)}
+    if not isinstance(function, ast.FunctionDef) or not calls & {"backward", "grad"}:
+        return ()
+    known: dict[str, list[str]] = {}
+
+    def grads(value: ast.AST | None) -> list[str]:
+        match value:
+            case ast.Attribute(value=ast.Name(id=name), attr="grad") if name in parameters:
+                return [name]
+            case ast.Name(id=name):
+                return known.get(name, [])
+            case ast.Tuple(elts=items) | ast.List(elts=items):
+                return [name for item in items for name in grads(item)]
+            case ast.Subscript(value=inner, slice=ast.Constant(value=int(i))):
+                return grads(inner)[i:][:1]
+            case ast.Call(func=ast.Attribute(value=inner, attr="clone" | "detach" | "contiguous")):
+                return grads(inner)
+            case ast.Call(func=func, args=[_, inputs, *_]) if _last_name(func) == "grad":
+                return [n.id for n in ast.walk(inputs) if isinstance(n, ast.Name) and n.id in parameters]
+        return []
+
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign):
+            for names, found in _pairs(node.targets[0], node.value, grads):
+                known[names] = found
+    returned = [n for node in ast.walk(function) if isinstance(node, ast.Return) for n in grads(node.value)]
+    return tuple(dict.fromkeys(returned))
+
+
+def _pairs(
+    target: ast.expr, value: ast.expr, grads: Callable[[ast.AST], list[str]]
+) -> Iterator[tuple[str, list[str]]]:
+    """Each name that an assignment sets, with the gradients it then holds."""
+    if isinstance(target, ast.Name):
+        yield target.id, grads(value)
+    elif isinstance(target, ast.Tuple | ast.List):
+        found = grads(value)
+        for i, item in enumerate(target.elts):
+            if isinstance(item, ast.Name):
+                yield item.id, found[i : i + 1]
+
+
+def _last_name(function: ast.expr) -> str:
+    """grad, of torch.autograd.grad."""
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _outside(function: Any) -> dict[str, Any]:
+    """What the function reads without taking it as an argument: globals and closure, its helpers' too."""
+    home = getattr(inspect.unwrap(function), "__globals__", None)
+    found: dict[str, Any] = {}
+    todo, seen = [function], set()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        todo += [getattr(one, a) for a in ("__wrapped__", "__func__") if hasattr(one, a)]
+        todo += [one.func] if isinstance(one, functools.partial) else []
+        if not isinstance(one, FunctionType):
+            continue
+        closed = {
+            n: c.cell_contents
+            for n, c in zip(one.__code__.co_freevars, one.__closure__ or (), strict=True)
+            if _filled(c)
+        }
+        outer = {n: one.__globals__[n] for n in globals_read(one.__code__) if n in one.__globals__}
+        todo += closed.values()
+        todo += [
+            v
+            for v in outer.values()
+            if getattr(inspect.unwrap(v) if callable(v) else v, "__globals__", None) is home
+        ]
+        found = {**outer, **closed, **found}
+    return found
+
+
+def _filled(cell: Any) -> bool:
+    """A closure cell has no value before its variable is assigned."""
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,51 @@
+"""What can go wrong, said to the user: what, where, with which shapes, and what to do next.
+
+Every message that matmagic shows instead of a result is a MatmagicError.  In a notebook it prints as its
+one to six lines without a traceback, and is still a real error output, so that a notebook run by a tool fails.
+Bugs of matmagic are other exceptions and keep their traceback.
+"""
+
+from __future__ import annotations
+
+
+class MatmagicError(Exception):
+    """A message for the user, complete in itself.
+
+    `lines` follow the first one, each indented by two spaces:
+
+    >>> print(MatmagicError("no function in this cell", "write one: def f(x): return x @ x"))
+    MatmagicError: no function in this cell
+      write one: def f(x): return x @ x
+    """
+
+    def __init__(self, message: str, *lines: str) -> None:
+        super().__init__(message, *lines)
+        self.message = message
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return "\n  ".join([f"{type(self).__name__}: {self.message}", *self.lines])
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return str(self).splitlines()
+
+
+class CellError(MatmagicError):
+    """The cell holds nothing that can be checked, or more than one thing."""
+
+
+class ShapeError(MatmagicError):
+    """No shapes were found for which the function runs, or those given don't fit it."""
+
+
+class ResultError(MatmagicError):
+    """The function runs, but what it returns can't be differentiated."""
+
+
+class OptionError(MatmagicError):
+    """An option names something that is not there."""
+
+
+class TraceError(MatmagicError):
+    """A torch call that can't be followed; the gradient is then autograd's, without a formula."""

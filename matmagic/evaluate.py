@@ -1,0 +1,69 @@
+"""The value of an expression: index notation -> torch tensor.
+
+Independent of how an expression is written or printed, so it serves as an oracle for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from .expr import Basis, Delta, Leaf, Node, Power, Product, Size, SizeOf, Sum, ordered
+
+
+def evaluate(
+    node: Node, leaves: Mapping[str, Tensor], sizes: Mapping[str, int], known: dict[Node, Tensor] | None = None
+) -> Tensor:
+    """The tensor that the node stands for, one axis for each of the node's.
+
+    `leaves` have the axes of their nodes (a column is a vector); `known` holds and collects values of shared nodes.
+    """
+    known = {} if known is None else known
+    if node not in known:
+        for part in ordered(node):
+            if part not in known:
+                known[part] = _value(part, leaves, sizes, known)
+    return known[node]
+
+
+def _value(node: Node, leaves: Mapping[str, Tensor], sizes: Mapping[str, int], known: Mapping[Node, Tensor]) -> Tensor:
+    shape = [concrete(s, sizes) for s in node.shape]
+    match node:
+        case Leaf(name=name):
+            return leaves[name]
+        case SizeOf(letter=letter):
+            return torch.tensor(float(sizes[letter]), dtype=torch.float64)
+        case Basis(position=k):
+            return torch.eye(shape[0], dtype=torch.float64)[k]
+        case Delta():
+            return torch.eye(shape[0], dtype=torch.float64)
+        case Sum(terms=terms):
+            total = torch.zeros(shape, dtype=torch.float64)
+            for coefficient, term in terms:
+                total = total + float(coefficient) * known[term]
+            return total
+        case Power(base=base, exponent=p):
+            return known[base] ** float(p)
+        case Product():
+            return _product(node, shape, sizes, known)
+    raise TypeError(f"no value for {type(node).__name__}")
+
+
+def _product(node: Product, shape: list[int], sizes: Mapping[str, int], known: Mapping[Node, Tensor]) -> Tensor:
+    present = {label for _, labels in node.factors for label in labels}
+    kept = [label for label in range(len(shape)) if label in present]
+    operands: list[object] = []
+    for factor, labels in node.factors:
+        operands += [known[factor], list(labels)]
+    value = torch.einsum(*operands, kept) if operands else torch.ones((), dtype=torch.float64)
+    for label in range(len(shape)):
+        if label not in present:
+            value = value.unsqueeze(label)
+    return value.expand(shape)
+
+
+def concrete(size: Size, sizes: Mapping[str, int]) -> int:
+    """A size as a number."""
+    return size if isinstance(size, int) else sizes[size]

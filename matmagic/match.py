@@ -1,0 +1,243 @@
+"""Which identity a function is: a dictionary lookup, then a proof by numbers.
+
+In: an expression and the variable.  Out: a Match, the identity with its symbols bound to the user's expressions, or
+None.  The keys tried, in order: the function as it is; multiplied out; with its constant parts each as one constant,
+so that xᵀBᵀBx is the quadratic form with A := BᵀB; both.  Every candidate is evaluated with its bindings at two sets
+of sizes before it is named.  Not known here: how a match is shown, and compositions of several identities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from .canonical import is_symmetric, key, pattern
+from .evaluate import evaluate
+from .expr import (
+    Leaf,
+    Node,
+    Number,
+    Product,
+    Size,
+    Sum,
+    add,
+    leaf,
+    leaves,
+    product,
+    resized,
+    size_letters,
+    substitute,
+    transform,
+    transpose,
+)
+from .identities import Identity, by_key
+from .simplify import expand
+
+TOLERANCE = 1e-9
+_SIZE_SETS = ((3, 5, 4, 7, 6, 8, 9), (5, 4, 6, 3, 8, 7, 10))  # distinct, so that a transposed binding can't pass
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An identity whose symbols stand for parts of the user's function."""
+
+    identity: Identity
+    bindings: Mapping[str, Node]  # the row's constants
+    variable: Leaf  # the user's variable
+
+    @property
+    def statement(self) -> Node:
+        """The row's function with the bindings put in; equals the user's f."""
+        return self.put_in(self.identity.node)
+
+    def put_in(self, node: Node) -> Node:
+        """An expression of the row in the user's names and sizes."""
+        values = {**self.bindings, self.identity.wrt: self.variable}
+        sizes: dict[str, Size] = {}
+        for name, own in leaves(node).items():
+            sizes.update((old, new) for old, new in zip(own.shape, values[name].shape, strict=True) if isinstance(old, str))
+        return substitute(resized(node, sizes), values)
+
+    def holds(self, condition: str) -> bool:
+        """Whether "A symmetric" is true of what A stands for, whatever the values."""
+        name, _, prop = condition.partition(" ")
+        return prop == "symmetric" and name in self.bindings and is_symmetric(self.bindings[name])
+
+
+def match(node: Node, variable: Leaf) -> Bound | None:
+    """The identity that this function of the variable is, or None."""
+    rows = by_key()
+    for form, constants in _forms(node, variable):
+        found = pattern(form, variable.name)
+        row = rows.get(found.key) if found else None
+        if found is None or row is None:
+            continue
+        bound = Bound(row, _bindings(row.pattern.constants, [substitute(c, constants) for c in found.constants]), variable)
+        if _proved(bound, node):
+            return bound
+    return None
+
+
+def _bindings(own: Sequence[Node], users: Sequence[Node]) -> dict[str, Node]:
+    """What each constant of a row stands for; sizes need no binding."""
+    found = {}
+    for constant, user in zip(own, users, strict=True):
+        for name in leaves(constant):
+            found[name] = user if isinstance(constant, Leaf) else transpose(user)
+    return found
+
+
+def _forms(node: Node, variable: Leaf) -> Iterator[tuple[Node, Mapping[str, Node]]]:
+    """The function in the forms that are looked up, each with what its made-up constants stand for."""
+    node = _signed(node, variable)
+    expanded = expand(node)
+    forms = [node] if expanded is None or key(expanded) == key(node) else [node, expanded]
+    for form in forms:
+        yield form, {}
+    for form in forms:
+        for sign in (-1, 1):  # constant terms are written A x - b in some rows, A x + b in others
+            abstraction = _Abstraction(variable, sign)
+            yield abstraction.of(form), abstraction.constants
+            if not abstraction.signs_matter:
+                break
+
+
+def _signed(node: Node, variable: Leaf) -> Node:
+    """Sums inside products with the sign in which the variable is positive: (b - A x)² as (A x - b)²."""
+    def flip(part: Node) -> Node:
+        if not isinstance(part, Product):
+            return part
+        rank = len(part.shape)
+        factors = []
+        sign = 1
+        for factor, at in part.factors:
+            if isinstance(factor, Sum) and _negative(factor, variable):
+                sign, factor = -sign, add([(-c, t) for c, t in factor.terms], factor.shape)
+            factors.append((factor, at))
+        return add([(sign, product(factors, part.sizes[:rank], range(rank)))], part.shape)
+
+    return transform(node, flip)
+
+
+def _negative(node: Sum, variable: Leaf) -> bool:
+    return sum(1 if c > 0 else -1 for c, t in node.terms if variable.name in leaves(t)) < 0
+
+
+def _proved(bound: Bound, node: Node) -> bool:
+    """The row's function with its bindings equals f at two sets of sizes."""
+    statement = bound.statement
+    letters = list(dict.fromkeys([*size_letters(node), *size_letters(statement)]))
+    for numbers in _SIZE_SETS:
+        if len(letters) > len(numbers):
+            return False
+        sizes = dict(zip(letters, numbers, strict=False))
+        generator = torch.Generator().manual_seed(numbers[0])
+        values = {name: _sample(own, sizes, generator) for name, own in {**leaves(node), **leaves(statement)}.items()}
+        ours, theirs = evaluate(node, values, sizes), evaluate(statement, values, sizes)
+        if ours.shape != theirs.shape or not bool(ours.isfinite().all()):
+            return False
+        if not torch.allclose(ours, theirs, TOLERANCE, TOLERANCE):
+            return False
+    return True
+
+
+def _sample(own: Leaf, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:
+    shape = [s if isinstance(s, int) else sizes[s] for s in own.shape]
+    value = torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5
+    return value + value.mT if own.symmetric else value
+
+
+class _Abstraction:
+    """Replaces the parts of a function that don't contain the variable by made-up constants, equal parts by one."""
+
+    def __init__(self, variable: Leaf, sign: int) -> None:
+        self.variable = variable
+        self.sign = sign
+        self.signs_matter = False
+        self.constants: dict[str, Node] = {}
+        self.names: dict[bytes, str] = {}
+        self.numbers = count(1)
+
+    def of(self, node: Node) -> Node:
+        return transform(node, self.abstracted)
+
+    def varies(self, node: Node) -> bool:
+        return self.variable.name in leaves(node)
+
+    def placeholder(self, node: Node) -> Node:
+        """The constant that stands for this part: one for a part and its transpose."""
+        if key(node) in self.names:
+            return leaf(self.names[key(node)], node.shape)
+        if len(node.shape) == 2 and key(transpose(node)) in self.names:
+            return transpose(leaf(self.names[key(transpose(node))], (node.shape[1], node.shape[0])))
+        name = f"?c{next(self.numbers)}"
+        self.names[key(node)] = name
+        self.constants[name] = node
+        return leaf(name, node.shape)
+
+    def abstracted(self, node: Node) -> Node:
+        if not self.varies(node):
+            return node
+        if isinstance(node, Sum):
+            return self.sum(node)
+        return self.product(node, 1) if isinstance(node, Product) else node
+
+    def sum(self, node: Sum) -> Node:
+        """Constant terms as one; a coefficient goes into the constants of its term."""
+        fixed = [(c, t) for c, t in node.terms if not self.varies(t)]
+        terms: list[tuple[Number, Node]] = []
+        for c, t in node.terms:
+            if self.varies(t):
+                inner = self.product(t, c) if isinstance(t, Product) and c != 1 else None
+                terms.append((1, inner) if inner is not None else (c, t))
+        if fixed:
+            self.signs_matter = True
+            part = add([(self.sign * c, t) for c, t in fixed], node.shape)
+            terms.append((self.sign, self.placeholder(self.restored(part))))
+        return add(terms, node.shape)
+
+    def restored(self, node: Node) -> Node:
+        """A part with the made-up constants in it put back."""
+        return substitute(node, self.constants)
+
+    def product(self, node: Product, coefficient: Number) -> Node:
+        """Constant factors that hang together as one constant; scalars and the coefficient go into the first."""
+        rank = len(node.shape)
+        varying = [(f, at) for f, at in node.factors if self.varies(f)]
+        fixed = [(f, at) for f, at in node.factors if not self.varies(f)]
+        outside = {label for _, at in varying for label in at} | set(range(rank))
+        groups = _connected(fixed, outside)
+        scalars = [pair for group in groups for pair in group if not any(label in outside for _, at in group for label in at)]
+        open_groups = [g for g in groups if any(label in outside for _, at in g for label in at)]
+        factors = list(varying)
+        for k, group in enumerate(open_groups):
+            ends = list(dict.fromkeys(label for _, at in group for label in at if label in outside))
+            if len(ends) > 2:
+                return add([(coefficient, node)], node.shape)
+            extra = scalars if k == 0 else []
+            part = product([*group, *extra], [node.sizes[label] for label in ends], ends)
+            whole = self.restored(add([(coefficient if k == 0 else 1, part)], part.shape))
+            factors.append((self.placeholder(whole), tuple(ends)))
+        if not open_groups and (scalars or coefficient != 1):
+            part = add([(coefficient, product(scalars, (), ()))], ())
+            factors.append((self.placeholder(self.restored(part)), ()))
+        return product(factors, node.sizes[:rank], range(rank))
+
+
+def _connected(factors: Sequence[tuple[Node, tuple[int, ...]]], outside: set[int]) -> list[list[tuple[Node, tuple[int, ...]]]]:
+    """Factors joined by labels that nothing else has."""
+    groups: list[tuple[set[int], list[tuple[Node, tuple[int, ...]]]]] = []
+    for factor, at in factors:
+        own, members = set(at) - outside, [(factor, at)]
+        for group in [g for g in groups if g[0] & own]:
+            groups.remove(group)
+            own |= group[0]
+            members = group[1] + members
+        groups.append((own, members))
+    return [members for _, members in groups]
+
+

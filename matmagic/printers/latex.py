@@ -1,0 +1,178 @@
+"""The notation tree in LaTeX, with macros that KaTeX, MathJax and ziamath all know."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from ..notation import (
+    Chain,
+    Diag,
+    DiagonalOf,
+    Entry,
+    Hadamard,
+    Identity,
+    Indexed,
+    Letter,
+    Listed,
+    Math,
+    MatrixPower,
+    Norm,
+    Num,
+    Ones,
+    Plus,
+    Pow,
+    Quotient,
+    Symbol,
+    Times,
+    Trace,
+    Transpose,
+    Unit,
+    Zero,
+)
+from .levels import ATOM, POWER, PRODUCT, SUM, factors
+from .names import latex_name
+
+INDICES = "ijklpqrstuv"
+
+
+def latex(math: Math) -> str:
+    r"""The formula in LaTeX.
+
+    >>> latex(Chain((Transpose(Symbol("A", ("m", "n"))), Symbol("b", ("m",)))))
+    'A^{\\top} b'
+    """
+    return _print(math)[0]
+
+
+def number(value: Fraction | float) -> str:
+    """3, 0.1, 1/3 as a fraction."""
+    if not isinstance(value, Fraction):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    if value.denominator == 1:
+        return str(value.numerator)
+    if value.denominator > 16 and float(f"{float(value):.6g}") == float(value):
+        return f"{float(value):.6g}"
+    sign = "-" if value < 0 else ""
+    return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+
+
+def at_least(math: Math, level: int) -> str:
+    """The piece, in parentheses where it binds less."""
+    text, own = _print(math)
+    return text if own >= level else rf"\left({text}\right)" if r"\frac" in text else f"({text})"
+
+
+def _print(math: Math) -> tuple[str, int]:
+    match math:
+        case Num(value=value):
+            return number(value), ATOM if value >= 0 else SUM
+        case Symbol(name=name):
+            return latex_name(name), ATOM
+        case Letter(letter=letter):
+            return latex_name(letter), ATOM
+        case Ones():
+            return "\U0001d7cf", ATOM
+        case Identity():
+            return "I", ATOM
+        case Unit(position=k):
+            return f"e_{{{k + 1}}}", ATOM
+        case Zero():
+            return "0", ATOM
+        case Transpose(of=of):
+            return f"{_script_base(of)}^{{\\top}}", POWER
+        case MatrixPower(of=of, count=count):
+            return f"{_script_base(of)}^{{{count}}}", POWER
+        case Pow():
+            return _power(math)
+        case Plus(parts=parts):
+            return _sum([_print(p)[0] for p in parts]), SUM
+        case Chain(parts=parts) | Times(parts=parts):
+            return _product(parts)
+        case Hadamard(parts=parts):
+            return r" \odot ".join(at_least(p, POWER) for p in parts), PRODUCT
+        case Quotient(top=top, bottom=bottom, entrywise=True):
+            return rf"{at_least(top, POWER)} \oslash {at_least(bottom, POWER)}", PRODUCT
+        case Quotient(top=top, bottom=bottom):
+            sign, rest = ("-", latex(top)[1:]) if latex(top).startswith("-") and not isinstance(top, Plus) else ("", latex(top))
+            return rf"{sign}\frac{{{rest}}}{{{latex(bottom)}}}", PRODUCT
+        case Norm(of=of, frobenius=frobenius):
+            return rf"\lVert {latex(of)} \rVert" + ("_F" if frobenius else ""), ATOM
+        case Trace(of=of):
+            return rf"\operatorname{{tr}}({latex(of)})", ATOM
+        case Diag(of=of) | DiagonalOf(of=of):
+            return rf"\operatorname{{diag}}({latex(of)})", ATOM
+        case Entry(of=of, positions=positions):
+            return _entry(of, ",".join(str(k + 1) for k in positions)), ATOM
+        case Listed(parts=parts):
+            rows = [r" & ".join(map(latex, p.parts)) if isinstance(p, Listed) else latex(p) for p in parts]
+            return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
+        case Indexed():
+            return _indexed(math), PRODUCT
+    raise TypeError(type(math).__name__)
+
+
+def _script_base(math: Math) -> str:
+    """What a superscript can be put on."""
+    text, level = _print(math)
+    return text if level == ATOM else f"({text})"
+
+
+def _power(math: Pow) -> tuple[str, int]:
+    if math.exponent == Fraction(1, 2) and not math.entrywise:
+        return rf"\sqrt{{{latex(math.base)}}}", ATOM
+    exponent = _exponent(math.exponent)
+    mark = r"\odot " if math.entrywise else ""
+    base = math.base
+    if isinstance(base, Norm) and base.frobenius:
+        return rf"\lVert {latex(base.of)} \rVert_F^{{{exponent}}}", POWER
+    if isinstance(base, Trace):
+        return rf"\operatorname{{tr}}({latex(base.of)})^{{{exponent}}}", POWER
+    return f"{_script_base(base)}^{{{mark}{exponent}}}", POWER
+
+
+def _exponent(value: Fraction | float) -> str:
+    if isinstance(value, Fraction) and value.denominator != 1:
+        return f"{value.numerator}/{value.denominator}"
+    return number(value)
+
+
+def _sum(terms: list[str]) -> str:
+    text = terms[0]
+    for term in terms[1:]:
+        text += f" - {term[1:]}" if term.startswith("-") else f" + {term}"
+    return text
+
+
+def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
+    """Factors side by side, the sign in front; long names and numbers are kept apart."""
+    if isinstance(parts[0], Num) and parts[0].value < 0:
+        rest = (Num(-parts[0].value), *parts[1:]) if parts[0].value != -1 else parts[1:]
+        return f"-{_product(rest)[0] if len(rest) > 1 else at_least(rest[0], PRODUCT)}", SUM
+    texts = factors(parts, at_least)
+    line = texts[0]
+    for before, after in zip(texts, texts[1:], strict=False):
+        wide = before.endswith("}") and r"\mathrm" in before or after.startswith(r"\mathrm")
+        digits = before[-1].isdigit() and after[0].isdigit()
+        line += (r" \cdot " if digits else r" \, " if wide else " ") + after
+    return line, PRODUCT
+
+
+def _entry(of: Math, index: str) -> str:
+    if isinstance(of, Symbol) and "_" not in latex(of):
+        return f"{latex(of)}_{{{index}}}"
+    return f"({latex(of)})_{{{index}}}"
+
+
+def _indexed(math: Indexed) -> str:
+    names = {label: INDICES[k] for k, (label, _) in enumerate(math.sizes)}
+    summed = [names[label] for label, _ in math.sizes if label not in math.out]
+    body = " ".join(_factor(f, [names[label] for label in labels]) for f, labels in math.factors)
+    return (rf"\sum_{{{','.join(summed)}}} " if summed else "") + body
+
+
+def _factor(factor: Math, indices: list[str]) -> str:
+    if isinstance(factor, Identity):
+        return rf"\delta_{{{''.join(indices)}}}"
+    if isinstance(factor, Symbol) and "_" not in latex(factor):
+        return f"{latex(factor)}_{{{''.join(indices)}}}"
+    return f"({latex(factor)})_{{{''.join(indices)}}}"

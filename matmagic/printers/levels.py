@@ -1,0 +1,23 @@
+"""How tightly pieces bind in mathematical writing, for the LaTeX and text printers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..notation import Chain, Math, Num, Quotient, rank
+
+SUM, PRODUCT, POWER, ATOM = range(4)
+
+
+def factors(parts: tuple[Math, ...], at_least: Callable[[Math, int], str]) -> list[str]:
+    """The factors of a product as text; the last one needs no parentheses of its own if it can't be misread.
+
+    2 A x, (xᵀ b) A x and 2 xᵀ x, but (aᵀ x)(xᵀ b): two scalar products side by side would read as one chain.
+    """
+    *front, last = parts
+    levels = [PRODUCT if isinstance(p, Num) else POWER for p in front]
+    open_end = rank(last) > 0 or not any(isinstance(p, Chain) for p in front)
+    product = isinstance(last, Chain | Quotient) or not front
+    is_chain = front and not isinstance(front[0], Num) and rank(front[0]) > 0
+    last_level = PRODUCT if open_end and product and not is_chain else POWER
+    return [at_least(p, level) for p, level in zip(parts, [*levels, last_level], strict=True)]

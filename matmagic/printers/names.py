@@ -1,0 +1,61 @@
+"""How a user's names are written in mathematics: alpha is α, x_1 and x1 have an index, W_ih too."""
+
+from __future__ import annotations
+
+import re
+
+GREEK = dict(
+    zip(
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega "
+        "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
+        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
+        strict=True,
+    )
+)
+SHORT = {"lam": "lambda", "lamb": "lambda", "lamda": "lambda", "eps": "epsilon", "sig": "sigma"}
+SUBSCRIPTS = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+SUPERSCRIPTS = dict(zip("0123456789nmkdpij-+", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁿᵐᵏᵈᵖⁱʲ⁻⁺", strict=True))
+
+
+def split(name: str) -> tuple[str, str]:
+    """A name's stem and its index: x_1 -> x, 1; W_ih -> W, ih; x1 -> x, 1; loss -> loss, ''."""
+    stem, _, index = name.strip("_").partition("_")
+    if not index and (match := re.fullmatch(r"([^\W\d]+)(\d+)", stem)):
+        stem, index = match.groups()
+    return stem, index
+
+
+def text_name(name: str) -> str:
+    """The name in Unicode: x₁, α, W_ih where there are no such subscripts.
+
+    >>> text_name("lam"), text_name("x1"), text_name("W_q")
+    ('λ', 'x₁', 'W_q')
+    """
+    stem, index = split(name)
+    stem = GREEK.get(SHORT.get(stem, stem), stem)
+    if not index:
+        return stem
+    if all(c in SUBSCRIPTS for c in index):
+        return stem + "".join(SUBSCRIPTS[c] for c in index)
+    return f"{stem}_{index}"
+
+
+def latex_name(name: str) -> str:
+    r"""The name in LaTeX: \alpha, x_{1}, W_{ih}, \mathrm{loss}.
+
+    >>> latex_name("lam"), latex_name("W_ih"), latex_name("loss")
+    ('\\lambda', 'W_{ih}', '\\mathrm{loss}')
+    """
+    stem, index = split(name)
+    word = SHORT.get(stem, stem)
+    back = {letter: english for english, letter in GREEK.items()}
+    word = back.get(word, word)
+    if word in GREEK:
+        latex = f"\\{word}" if word not in ("Alpha", "Beta") else stem
+    else:
+        latex = stem if len(stem) == 1 else f"\\mathrm{{{stem}}}"
+    if not index:
+        return latex
+    index = index.replace("_", r",")
+    plain = len(index) <= 2 or not index.isalpha()
+    return f"{latex}_{{{index}}}" if plain else f"{latex}_{{\\mathrm{{{index}}}}}"

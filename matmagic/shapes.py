@@ -1,0 +1,289 @@
+"""Shapes of the arguments, and of the tensors that the function reads: given, annotated, from the notebook, inferred.
+
+In: a Subject and Options.  Out: Shapes, with a letter for each size that is free to change.
+The idea: give every free size a number of its own, run the function, and let torch's message say which sizes have to
+be equal ("mat1 and mat2 shapes cannot be multiplied (1x5 and 7x11)": 5 and 7 are one letter).  What remains is the
+most general choice for which the function runs.  Which arguments are vectors, columns, scalars or matrices comes from
+their names first and from what the function does with them second (see inference.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from operator import eq, ge, gt, le, lt, ne
+from typing import NoReturn
+
+import torch
+from torch import Tensor
+
+from .capture import Subject
+from .errors import OptionError, ShapeError
+from .inference import Dims, Outcome, Search, Shape, infer, is_shape_error, letters_of, most_general
+from .options import Options
+
+__all__ = ["Shape", "Shapes", "find_shapes", "parse_shape", "shape_text", "sizes_for"]
+
+LETTERS = ("n", "m", "k", "p", "q", "r", "s", "l", "h", "d", "u", "v")
+COMPARISONS = {">": gt, ">=": ge, "<": lt, "<=": le, "==": eq, "!=": ne}
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Shape of each argument, in the order of the signature, then of each tensor read; ("n", 1), ("n",), ().
+
+    `values` holds float64 copies of the notebook's own tensors, where they were used.
+    """
+
+    of: Mapping[str, Shape]
+    notes: tuple[str, ...] = ()
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+    conditions: tuple[str, ...] = ()
+
+
+def find_shapes(subject: Subject, options: Options) -> Shapes:
+    """The first that applies: options, annotations, notebook tensors, the most general shapes for which f runs."""
+    check_names(subject, options)
+    given = {name: parse_shape(text, name) for name, text in options.shapes.items()}
+    for name, text in subject.annotations.items():
+        if name not in given and (shape := annotated(text)) is not None:
+            given[name] = shape
+    names = [*subject.parameters, *(n for n in given if n not in subject.parameters and n not in subject.reads)]
+    search = Search(subject, options.assume, lambda letters, pool: assign(letters, pool, options.sizes), given)
+    open_names = [name for name in names if name not in given]
+    if not open_names:
+        outcome = as_given(search, given)
+        return shapes_from(subject, outcome, names, options, ())
+    found = notebook_values(search, names)
+    if found is not None:
+        return from_notebook(search, names, found, options)
+    outcome = infer(search, open_names)
+    if outcome.error is not None:
+        no_shapes_run(search, outcome)
+    shapes = shapes_from(subject, outcome, names, options, ())
+    notes = (assumed_note("assumed", shapes.of, open_names), *broadcast_notes(outcome))
+    return replace(shapes, notes=notes)
+
+
+def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
+    """A size from 3 on for each letter, all different, different from draw to draw, honouring the conditions."""
+    letters = letters_of(shapes.of)
+    literals = {t for shape in shapes.of.values() for t in shape if isinstance(t, int)}
+    pool = [s for s in range(3, 8 + max(0, len(letters) - 3)) if s not in literals]
+    turn = draw % len(pool)
+    rotated = pool[turn:] + pool[:turn]
+    return assign(letters, rotated[::-1] if draw % 2 else rotated, shapes.conditions)
+
+
+def assign(letters: Sequence[str], pool: Sequence[int], conditions: Iterable[str]) -> dict[str, int]:
+    """Different sizes from the pool for the letters, the first choice that meets the conditions."""
+    rules = [rule for rule in map(parse_condition, conditions) if set(rule[::2]) & set(letters)]
+    if not rules:
+        return dict(zip(letters, pool, strict=False))
+    for choice in itertools.islice(itertools.permutations(pool, len(letters)), 100_000):
+        sizes = dict(zip(letters, choice, strict=True))
+        if all(COMPARISONS[op](sizes.get(a, _number(a)), sizes.get(b, _number(b))) for a, op, b in rules):
+            return sizes
+    raise OptionError(f"no sizes meet {', '.join(conditions)}")
+
+
+def parse_condition(text: str) -> tuple[str, str, str]:
+    """ "m>n" -> ("m", ">", "n")."""
+    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|==|!=|>|<)\s*(\w+)\s*", text)
+    if match is None:
+        raise OptionError(f"can't read the size condition {text!r}", 'write it like "m>n"')
+    return match[1], match[2], match[3]
+
+
+def _number(text: str) -> int:
+    """A number in a condition; a letter that no shape has makes no difference."""
+    return int(text) if text.isdigit() else 0
+
+
+def parse_shape(text: str, name: str) -> Shape:
+    """ "n,1" -> ("n", 1); "()" -> ().
+
+    >>> parse_shape("n,1", "x")
+    ('n', 1)
+    """
+    inside = text.strip()
+    if inside.startswith("(") and inside.endswith(")"):
+        inside = inside[1:-1]
+    tokens = [t.strip() for t in inside.rstrip(",").split(",")] if inside.strip() else []
+    if not all(re.fullmatch(r"[^\W\d]\w*|[1-9]\d*", token) for token in tokens):
+        raise OptionError(
+            f"can't read the shape {text!r} of {name}",
+            'write it like "x=n,1 A=n,n b=n t=()": n is 1-D, n,1 a column, () a scalar, numbers are fixed sizes',
+        )
+    return tuple(int(t) if t.isdigit() else t for t in tokens)
+
+
+def annotated(text: str) -> Shape | None:
+    """ "n n" -> ("n", "n"); None for what isn't a shape ("Tensor", "*batch n")."""
+    tokens = text.split()
+    plain = all(re.fullmatch(r"[a-z][a-z0-9_]*|[1-9]\d*", token) for token in tokens)
+    if not plain or set(tokens) & {"float", "int", "bool", "str", "tensor"}:
+        return None
+    return tuple(int(t) if t.isdigit() else t for t in tokens)
+
+
+def shape_text(shape: Shape) -> str:
+    """ ("n", 1) -> "n,1"; () -> "()"."""
+    return ",".join(map(str, shape)) or "()"
+
+
+def check_names(subject: Subject, options: Options) -> None:
+    """OptionError for a name in --shapes that f neither takes nor reads."""
+    known = [*subject.parameters, *subject.reads, *subject.defaults]
+    for name in options.shapes:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            ask = f"did you mean {close[0]}?" if close else f"its arguments are {', '.join(known) or 'none'}"
+            raise OptionError(f"--shapes names {name}, which {subject.name} neither takes nor reads", ask)
+
+
+def as_given(search: Search, given: Dims) -> Outcome:
+    """f at the shapes given; a ShapeError with torch's message where it doesn't run."""
+    outcome = most_general(search, {**search.read_dims(), **given})
+    if outcome.error is not None:
+        outcome = first_that_runs(search, {**search.read_dims(numbers=True), **given}, outcome)
+    error = outcome.error
+    if error is None:
+        return outcome
+    if not is_shape_error(error):
+        raise error
+    listed = ", ".join(f"{name}: {shape_text(shape)}" for name, shape in given.items())
+    raise ShapeError(
+        f"{search.subject.name} doesn't run with the shapes given",
+        f"shapes: {listed}",
+        f"{type(error).__name__}: {first_line(error)}",
+    ) from error
+
+
+def first_that_runs(search: Search, dims: Dims, failed: Outcome) -> Outcome:
+    """The same with the sizes of read tensors as numbers, if that runs, else the first failure."""
+    outcome = most_general(search, dims)
+    return outcome if outcome.error is None else failed
+
+
+def notebook_values(search: Search, names: Sequence[str]) -> dict[str, Tensor] | None:
+    """Float64 copies of the notebook's tensors of these names, if all are there and f runs with them.
+
+    Integer tensors are lifted to float64 too, and stay integer only where f needs that.
+    """
+    subject = search.subject
+    own = {n: subject.reads.get(n, subject.namespace.get(n)) for n in [*names, *subject.reads]}
+    tensors = {n: t for n, t in own.items() if isinstance(t, Tensor) and not t.is_complex()}
+    if len(tensors) < len(own) or any(not fits(search.given.get(n), t) for n, t in tensors.items()):
+        return None
+    lifted = {n: t.detach().to("cpu", torch.float64, copy=True) for n, t in tensors.items()}
+    whole = {n: t.detach().to("cpu", copy=True) for n, t in tensors.items() if not t.is_floating_point()}
+    choices = [lifted, {**lifted, **whole}] if whole else [lifted]
+    for values in choices:
+        outcome = search.run_values(values)
+        if outcome.error is None:
+            return values
+    if not is_shape_error(outcome.error):
+        raise outcome.error
+    return None
+
+
+def fits(shape: Shape | None, tensor: Tensor) -> bool:
+    """Whether a tensor can have this shape (None: any)."""
+    if shape is None:
+        return True
+    same = all(not isinstance(t, int) or t == s for t, s in zip(shape, tensor.shape, strict=False))
+    return same and len(shape) == tensor.ndim
+
+
+def from_notebook(search: Search, names: Sequence[str], values: Mapping[str, Tensor], options: Options) -> Shapes:
+    """Letters for the notebook's sizes, as many different ones as f allows; numbers where it allows none."""
+    search.values = values
+    sizes = {f"?{n}{i}": s for n, t in values.items() for i, s in enumerate(t.shape)}
+    dims: Dims = {n: open_dims(n, t) for n, t in values.items()} | search.given
+    outcome = most_general(search, dims, sizes)
+    if outcome.error is not None:
+        one_letter = {n: tuple(d if d == 1 else f"?={sizes[f'?{n}{i}']}" for i, d in enumerate(s)) for n, s in dims.items()}
+        outcome = most_general(search, one_letter | search.given, {f"?={s}": s for s in sizes.values()})
+    if outcome.error is not None:
+        outcome = Outcome({n: tuple(t.shape) for n, t in values.items()})
+    shapes = shapes_from(search.subject, outcome, names, options, values)
+    notes = [assumed_note("from the notebook", shapes.of, [n for n in names if n not in search.given])]
+    own = {n: search.subject.reads.get(n, search.subject.namespace.get(n)) for n in values}
+    whole = [n for n, t in own.items() if isinstance(t, Tensor) and not t.is_floating_point()]
+    lifted = [n for n in whole if values[n].is_floating_point()]
+    if lifted:
+        notes.append(f"integer tensors are taken as float64: {', '.join(lifted)}")
+    return replace(shapes, notes=tuple(notes))
+
+
+def open_dims(name: str, tensor: Tensor) -> Shape:
+    """A free letter for each size; 1 and the sizes of integer tensors stay numbers."""
+    if not tensor.is_floating_point():
+        return tuple(tensor.shape)
+    return tuple(1 if size == 1 else f"?{name}{i}" for i, size in enumerate(tensor.shape))
+
+
+def shapes_from(
+    subject: Subject, outcome: Outcome, names: Sequence[str], options: Options, values: Mapping[str, Tensor] | tuple[()]
+) -> Shapes:
+    """The outcome with good letters; integer tensors that f reads keep the notebook's values."""
+    order = [*names, *(n for n in subject.reads if n not in names)]
+    kept = {n: t.detach().clone() for n, t in subject.reads.items() if n in order and not t.is_floating_point()}
+    return Shapes(
+        of=lettered(subject, {n: outcome.dims[n] for n in order}),
+        values=dict(values) if values else kept,
+        conditions=tuple(options.sizes),
+    )
+
+
+def lettered(subject: Subject, dims: Dims) -> Dims:
+    """Letters n, m, k, … for the free sizes, in order of appearance, avoiding the function's own names."""
+    code = getattr(subject.function, "__code__", None)
+    taken = {*dims, *subject.parameters, *subject.reads, *subject.defaults, *letters_of(dims)}
+    if code is not None:
+        taken |= {*code.co_varnames, *code.co_names}
+    fresh = (c for c in itertools.chain(LETTERS, (f"n{i}" for i in itertools.count(1))) if c not in taken)
+    names = {t: next(fresh) for t in letters_of(dims) if t.startswith("?")}
+    return {n: tuple(names.get(t, t) if isinstance(t, str) else t for t in shape) for n, shape in dims.items()}
+
+
+def assumed_note(how: str, of: Dims, names: Iterable[str]) -> str:
+    """What was assumed, and the option that changes it."""
+    listed = ", ".join(f"{n}: {shape_text(s)}" for n, s in of.items())
+    return f'shapes {how}: {listed}; change with --shapes "{option_line(of, names)}"'
+
+
+def option_line(of: Dims, names: Iterable[str]) -> str:
+    """ "x=n,1 A=n,n"."""
+    return " ".join(f"{n}={shape_text(of[n])}" for n in names)
+
+
+def broadcast_notes(outcome: Outcome) -> tuple[str, ...]:
+    """One line where a non-scalar argument is broadcast against another."""
+    return (f"broadcast: {outcome.broadcast}",) if outcome.broadcast else ()
+
+
+def no_shapes_run(search: Search, outcome: Outcome) -> NoReturn:
+    """The most plausible try's error: the user's own exception as it is, a mismatch of shapes as a ShapeError."""
+    error = outcome.error
+    assert error is not None
+    if not is_shape_error(error):
+        raise error
+    tried = lettered(search.subject, outcome.dims)
+    listed = ", ".join(f"{n}: {shape_text(s)}" for n, s in tried.items())
+    names = [n for n in tried if n not in search.subject.reads]
+    raise ShapeError(
+        f"no shapes found for which {search.subject.name} runs",
+        f"tried first: {listed}",
+        f"{type(error).__name__}: {first_line(error)}",
+        f'say the shapes: --shapes "{option_line(tried, names)}"',
+    ) from error
+
+
+def first_line(error: Exception) -> str:
+    """The message's first line."""
+    return (str(error).strip().splitlines() or [""])[0]

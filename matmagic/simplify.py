@@ -1,0 +1,121 @@
+"""Rewrite an expression to its shortest known form, one row a rule.
+
+In: an expression and what is known of its leaves.  Out: an equal expression.  A row sees a node whose children are
+already simple and gives another or None; `simplify` applies the rows until none fires, and tells `record` of every
+rewrite, which is where derivation steps come from.  Equality up to order is by canonical keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from .canonical import is_symmetric, key
+from .expr import Leaf, Node, Power, Product, Sum, add, ordered, power, product, rebuild, transform, with_fields
+
+Rule = Callable[[Node], Node | None]
+Record = Callable[[str, Node, Node], None]
+
+
+def like_terms(node: Node) -> Node | None:
+    """a f(i,j) + b f(i,j) = (a + b) f(i,j), whatever the order of factors in f."""
+    if not isinstance(node, Sum) or len(node.terms) < 2:
+        return None
+    groups: dict[bytes, list[tuple[float, Node]]] = {}
+    for coefficient, term in node.terms:
+        groups.setdefault(key(term), []).append((coefficient, term))
+    if len(groups) == len(node.terms):
+        return None
+    return add([(sum(c for c, _ in same), same[0][1]) for same in groups.values()], node.shape)
+
+
+def like_factors(node: Node) -> Node | None:
+    """f(i) f(i) = f(i)^2 where the two are equal but were built in another order."""
+    if not isinstance(node, Product):
+        return None
+    first: dict[bytes, Node] = {}
+    swapped: dict[Node, Node] = {}
+    for factor, _ in node.factors:
+        base = factor.base if isinstance(factor, Power) else factor
+        kept = first.setdefault(key(base), base)
+        if kept is not base:
+            swapped[factor] = power(kept, factor.exponent) if isinstance(factor, Power) else kept
+    if not swapped:
+        return None
+    rank = len(node.shape)
+    return product([(swapped.get(f, f), labels) for f, labels in node.factors], node.sizes[:rank], range(rank))
+
+
+def symmetric_transpose(node: Node) -> Node | None:
+    """M^T = M for a symmetric M, inside a product: its two labels in order."""
+    if not isinstance(node, Product):
+        return None
+    factors = [
+        (f, tuple(sorted(labels)) if len(labels) == 2 and not isinstance(f, Leaf) and is_symmetric(f) else labels)
+        for f, labels in node.factors
+    ]
+    if factors == list(node.factors):
+        return None
+    rank = len(node.shape)
+    return product(factors, node.sizes[:rank], range(rank))
+
+
+RULES: tuple[Rule, ...] = (like_terms, like_factors, symmetric_transpose)
+
+
+def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = None) -> Node:
+    """An equal expression, with the leaves named in `symmetric` equal to their transposes."""
+    names = set(symmetric)
+    if names:
+        node = transform(node, lambda n: with_fields(n, symmetric=True) if isinstance(n, Leaf) and n.name in names else n)
+    done: dict[Node, Node] = {}
+    for part in ordered(node):
+        done[part] = _settled(rebuild(part, done), record)
+    return done[node]
+
+
+def _settled(node: Node, record: Record | None) -> Node:
+    changed = True
+    while changed:
+        changed = False
+        for rule in RULES:
+            better = rule(node)
+            if better is not None and better is not node:
+                if record:
+                    record((rule.__doc__ or "").strip(), node, better)
+                node, changed = better, True
+    return node
+
+
+def expand(node: Node, most_terms: int = 64) -> Node | None:
+    """The expression with every product of sums multiplied out; None beyond `most_terms` terms."""
+
+    class TooMany(Exception):
+        pass
+
+    def multiply_out(part: Node) -> Node:
+        if not isinstance(part, Product):
+            return part
+        rank = len(part.shape)
+        terms: list[tuple[float, list[tuple[Node, tuple[int, ...]]]]] = [(1, [])]
+        for factor, labels in part.factors:
+            choices = factor.terms if isinstance(factor, Sum) else ((1, factor),)
+            terms = [(c * d, [*chosen, (t, labels)]) for c, chosen in terms for d, t in choices]
+            if len(terms) > most_terms:
+                raise TooMany
+        return add([(c, product(chosen, part.sizes[:rank], range(rank))) for c, chosen in terms], part.shape)
+
+    try:
+        return simplify(transform(node, lambda part: _flattened(multiply_out(part))))
+    except TooMany:
+        return None
+
+
+def _flattened(node: Node) -> Node:
+    """A sum with its inner sums opened, whatever their coefficients."""
+    if not isinstance(node, Sum):
+        return node
+    terms: list[tuple[float, Node]] = []
+    for coefficient, term in node.terms:
+        terms += [(coefficient * c, t) for c, t in term.terms] if isinstance(term, Sum) else [(coefficient, term)]
+    return add(terms, node.shape)
+

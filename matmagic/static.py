@@ -1,0 +1,271 @@
+"""A Report for where no panel runs: text for a terminal, LaTeX, and HTML that saved notebooks keep.
+
+The card is laid out here once.  panel.py fills it with typeset formulas that follow the theme, the saved HTML
+with pictures and Unicode.  Saved HTML passes through the sanitisers of notebook front ends, so it has style=
+attributes, <img> and <details> and nothing else: no <style>, no <svg>, and no $ that MathJax would take for a
+formula.  Colours come twice where a front end may drop the newer notation.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from matmagic import typeset
+
+if TYPE_CHECKING:
+    from matmagic.grading import Grade
+    from matmagic.match import Match
+    from matmagic.report import Derivative, Report
+
+Formula = Callable[[str, str, bool], str]
+"""(LaTeX, the same as Unicode text, whether it stands in a line of prose) -> HTML."""
+
+Rows = list[tuple[str, str]]
+"""What a text belongs to, and the text."""
+
+_MARKS = {  # verdict on an answer: sign, colour
+    "correct": ("✓", "#2a9d57"),
+    "correct-if": ("◐", "#c98a1b"),
+    "wrong": ("✗", "#d1495b"),
+    "undecided": ("?", "#808080"),
+}
+_LINE = "rgba(128,128,128,.35)"
+_FAINT = "opacity:.72"
+_CARD = (
+    "box-sizing:border-box;width:0;min-width:100%;line-height:1.5;overflow-wrap:anywhere;border-radius:6px;"
+    f"border:1px solid {_LINE}"
+)
+_HEADER = (
+    "display:flex;flex-wrap:wrap;justify-content:space-between;align-items:baseline;gap:.1em 1.6em;"
+    "padding:.45em 1.1em;background:rgba(128,128,128,.09);border-radius:5px 5px 0 0"
+)
+_SCROLL = "overflow-x:auto;overflow-y:hidden;width:0;min-width:100%;white-space:nowrap"
+_SHRINK = "min-width:0;max-width:100%;overflow-x:auto;overflow-y:hidden"
+_PRE = (
+    "margin:.2em 0 .5em;padding:.5em .7em;overflow-x:auto;white-space:pre;border-radius:4px;line-height:1.45;"
+    "background:rgba(128,128,128,.1);color:inherit;font-family:monospace;font-size:.95em"
+)
+
+
+def mimebundle(report: Report) -> dict[str, str]:
+    """text/html, text/plain and, where there is a formula, text/latex."""
+    bundle = {"text/html": page(report), "text/plain": text(report)}
+    formulas = latex(report)
+    return bundle | {"text/latex": formulas} if formulas else bundle
+
+
+def shown(report: Report) -> tuple[Derivative, ...]:
+    """The derivatives to show: none where the right answer is to stay hidden (--hint, --hide)."""
+    return () if getattr(report, "hidden", False) else tuple(report)
+
+
+# text
+
+
+def text(report: Report) -> str:
+    """The report in a terminal, one line for each thing it says."""
+    lines = [f"{report.statement_text or report.signature_text}   {report.shapes_text}".rstrip()]
+    for derivative in shown(report):
+        lines.append(" · ".join(part for part in _result(derivative) if part))
+        if value := _value(derivative):
+            lines += ["  at the notebook's tensors:", *("  " + row for row in value.splitlines())]
+    lines += [grade.sentence for grade in report.claims]
+    lines += [note.text for note in report.notes]
+    lines += [f"{d.left_text} in torch: {d.code}" for d in shown(report) if d.code]
+    return "\n".join(lines)
+
+
+def _result(derivative: Derivative) -> tuple[str, str, str]:
+    """Formula, identity and verdict."""
+    identity = identity_text(derivative.identity) if derivative.identity else ""
+    return formula_text(derivative), identity, derivative.verdict.text
+
+
+def formula_text(derivative: Derivative) -> str:
+    """∇ₓ f = (A + Aᵀ) x, or that there is none."""
+    if derivative.text is not None:
+        return f"{derivative.left_text} = {derivative.text}"
+    missing = f"{derivative.left_text}: no closed form found"
+    if derivative.verdict.autograd_ok:
+        missing += f"; autograd's {derivative.kind}, checked by differences"
+    return missing
+
+
+def identity_text(match: Match) -> str:
+    """Name, source and what its letters stand for."""
+    where = f"{match.name}, {match.source}" if match.source else match.name
+    return f"{where}, with {match.bindings_text}" if match.bindings_text else where
+
+
+def _value(derivative: Derivative) -> str:
+    """The numbers, where they fit into the card or are all there is."""
+    value = derivative.value_text
+    return value if derivative.text is None or "\n" not in value else ""
+
+
+# LaTeX
+
+
+def latex(report: Report) -> str:
+    """The formulas as one display; "" if there is none."""
+    equations = [(d.left_latex, d.latex) for d in shown(report) if d.latex is not None]
+    if not equations:
+        return ""
+    if len(equations) == 1:
+        body = " = ".join(equations[0])
+    else:
+        body = " \\\\\n".join(f"{left} &= {right}" for left, right in equations)
+        body = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+    return f"$${portable(body)}$$"
+
+
+def portable(source: str) -> str:
+    r"""LaTeX that any TeX takes: the 1-vector as \mathbf{1}."""
+    return source.replace("\N{MATHEMATICAL BOLD DIGIT ONE}", r"\mathbf{1}")
+
+
+# HTML
+
+
+def escape(words: str) -> str:
+    r"""Text as HTML in which MathJax finds no delimiter: an element around each $ and \."""
+    return html.escape(words).replace("$", "<span>&#36;</span>").replace("\\", "<span>&#92;</span>")
+
+
+def page(report: Report) -> str:
+    """The saved form: the card with pictures, and details to open below it."""
+    details = "".join(
+        f'<details style="margin:.3em 1.1em"><summary>{title}</summary>{fields(rows(report))}</details>'
+        for title, rows in FIELDS
+        if rows(report)
+    )
+    return card(report, _picture) + details
+
+
+def _codes(report: Report) -> Rows:
+    return [(_label(report, d), d.code) for d in shown(report) if d.code]
+
+
+def _sources(report: Report) -> Rows:
+    found = [d for d in shown(report) if d.latex is not None]
+    return [(_label(report, d), portable(f"{d.left_latex} = {d.latex}")) for d in found]
+
+
+def _values(report: Report) -> Rows:
+    return [(_label(report, d), d.value_text) for d in shown(report) if d.value_text and not _value(d)]
+
+
+def _label(report: Report, derivative: Derivative) -> str:
+    """Whose row it is, where that is a question."""
+    return derivative.left_text if len(shown(report)) > 1 else ""
+
+
+FIELDS = (("torch code", _codes), ("LaTeX", _sources), ("value", _values))
+"""What one may want to copy: title, and the rows for `fields`."""
+
+
+def _picture(latex: str, words: str, inline: bool) -> str:
+    """Prose stays text; a display is a picture with its text below, which stays where images are dropped."""
+    if inline:
+        return escape(words)
+    drawing = typeset.image(latex, words)
+    if not drawing:
+        return escape(words)
+    white = "display:inline-block;background:#fff;padding:.15em .3em;border-radius:4px"
+    return f'<span style="{white}">{drawing}</span><div style="font-size:.6em;{_FAINT}">{escape(words)}</div>'
+
+
+def fields(rows: Rows) -> str:
+    """Text to copy: one click selects all of a field."""
+    return "".join(
+        (f'<div style="font-size:.92em;{_FAINT}">{escape(label)}</div>' if label else "")
+        + f'<pre tabindex="0" style="{_PRE};user-select:all">{escape(content)}</pre>'
+        for label, content in rows
+    )
+
+
+def card(report: Report, formula: Formula) -> str:
+    """What f is; each derivative with its identity and verdict; the answers; the notes."""
+    sections = ["".join(_derivative(d, formula) for d in shown(report)), _claims(report), _notes(report)]
+    body = f'<div style="border-top:1px solid {_LINE};margin:.65em 0"></div>'.join(s for s in sections if s)
+    inside = f'{_header(report, formula)}<div style="padding:.75em 1.1em">{body}</div>'
+    return f'<div style="max-width:54em"><div style="{_CARD}">{inside}</div></div>'
+
+
+def _header(report: Report, formula: Formula) -> str:
+    if report.statement_latex and report.statement_text:
+        statement = formula(report.statement_latex, report.statement_text, True)
+    else:
+        statement = escape(report.statement_text or report.signature_text)
+    shapes = formula(report.shapes_latex, report.shapes_text, True) if report.shapes_text else ""
+    return (
+        f'<div style="{_HEADER}"><span style="font-size:1.15em;{_SHRINK}">{statement}</span>'
+        f'<span style="font-size:1.1em;{_FAINT};{_SHRINK}">{shapes}</span></div>'
+    )
+
+
+def _derivative(derivative: Derivative, formula: Formula) -> str:
+    if derivative.latex is not None and derivative.text is not None:
+        equation = f"{derivative.left_latex} = {derivative.latex}"
+        size = f"{_SCROLL};font-size:1.45em;padding:.15em 0"
+        head = f'<div style="{size}">{formula(equation, formula_text(derivative), False)}</div>'
+    else:
+        head = f"<div>{escape(formula_text(derivative))}</div>"
+    identity = f"<div>{_identity(derivative.identity)}</div>" if derivative.identity else ""
+    return (
+        f'<div style="margin:.2em 0 .7em">{head}{identity}{_verdict(derivative)}{_numbers(derivative)}</div>'
+    )
+
+
+def _identity(match: Match) -> str:
+    source = f" · {escape(match.source)}" if match.source else ""
+    bindings = f" · with {escape(match.bindings_text)}" if match.bindings_text else ""
+    return f"<em>{escape(match.name)}</em>{source}{bindings}"
+
+
+def _verdict(derivative: Derivative) -> str:
+    """A tick only where formula and autograd both held."""
+    words = escape(derivative.verdict.text)
+    if derivative.verdict.ok and derivative.verdict.autograd_ok:
+        return f'<div>{_mark("correct")} <span style="{_FAINT}">{words}</span></div>'
+    return f'<div style="{_ink(_MARKS["correct-if"][1])}">{words}</div>'
+
+
+def _numbers(derivative: Derivative) -> str:
+    value = _value(derivative)
+    if not value:
+        return ""
+    numbers = f'<pre style="{_PRE};flex:0 1 auto;margin:.2em 0;padding:.2em .7em">{escape(value)}</pre>'
+    label = f'<span style="{_FAINT}">at the notebook\'s tensors</span>'
+    return f'<div style="display:flex;flex-wrap:wrap;gap:0 .8em;align-items:baseline">{label}{numbers}</div>'
+
+
+def _claims(report: Report) -> str:
+    return "".join(_claim(grade) for grade in report.claims)
+
+
+def _claim(grade: Grade) -> str:
+    words = f'<span style="flex:1 1 0">{escape(grade.sentence)}</span>'
+    return f'<div style="display:flex;gap:.5em;margin:.25em 0">{_mark(grade.verdict)}{words}</div>'
+
+
+def _notes(report: Report) -> str:
+    warning = _ink(_MARKS["correct-if"][1])
+    styles = [warning if note.kind == "warning" else _FAINT for note in report.notes]
+    return "".join(
+        f'<div style="font-size:.9em;{style}">{escape(note.text)}</div>'
+        for style, note in zip(styles, report.notes, strict=True)
+    )
+
+
+def _mark(verdict: str) -> str:
+    sign, colour = _MARKS.get(verdict, _MARKS["undecided"])
+    style = f"font-weight:bold;{_ink(colour)}"
+    return f'<span role="img" aria-label="{html.escape(verdict)}" style="{style}">{sign}</span>'
+
+
+def _ink(colour: str) -> str:
+    """A colour drawn towards that of the text, so that it reads on white and on black."""
+    return f"color:{colour};color:color-mix(in srgb, currentColor 30%, {colour})"
