@@ -47,6 +47,7 @@ class Running(TorchFunctionMode):
         self.replacements = replacements
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        __tracebackhide__ = True  # an error in the call is the user's
         args, kwargs = self.replaced(args), self.replaced(kwargs or {})
         if func is Tensor.backward:
             raise _Stop(args[0])
@@ -56,6 +57,7 @@ class Running(TorchFunctionMode):
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Carry out one call; subclasses record it."""
+        __tracebackhide__ = True
         return func(*args, **kwargs)
 
     def replaced(self, value: Any) -> Any:

@@ -60,6 +60,12 @@ class Subject:
     others: tuple[str, ...] = ()  # functions that could have been meant as well
 
     @property
+    def symbol(self) -> str:
+        """What the function is called in a formula; in backward style the tensor whose .backward() is called."""
+        called = re.search(r"\b([^\W\d]\w*)\.backward\(", self.source) if self.returned_grads else None
+        return called[1] if called else self.name
+
+    @property
     def context(self) -> Context:
         """What an answer to this subject may refer to."""
         return Context(self.namespace, tuple(self.signature.parameters), self.defaults, tuple(self.reads))

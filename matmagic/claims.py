@@ -1,8 +1,9 @@
 """A claim given as text, such as the option --claim "2 * A @ x": read, checked word by word, and evaluated.
 
-In: text and the names it may use.  Out: a function of the inputs.  The text is parsed, never run: each node of its
-syntax tree has to be on a list, and is evaluated here.  A claim can thus reach the arguments, and functions of torch
-that compute, and nothing else; what is not on a list is refused with the place where it stands.
+In: text and the names it may use.  Out: a function of the inputs.  The text is parsed, never run: each node
+of its syntax tree has to be on a list, and is evaluated here.  A claim can thus reach the arguments, and
+functions of torch that compute, and nothing else; what is not on a list is refused with the place where it
+stands.
 Not known here: whether the claim is right.
 """
 
@@ -23,6 +24,7 @@ from torch import Tensor
 from .calling import float64
 from .capture import Subject
 from .errors import OptionError
+from .sampling import words
 
 __all__ = ["OptionClaim", "claim_of_option", "parse_claim"]
 
@@ -31,34 +33,48 @@ MAX_DEPTH = 60
 MAX_POWER = 64
 MAX_ENTRIES = 1_000_000
 
-TORCH = frozenset(
-    "abs add addmm amax amin arange argmax atan atan2 block_diag bmm cat ceil chain_matmul clamp concat cos cosh cross "
-    "cumprod cumsum deg2rad det diag diag_embed diagflat diagonal div dot einsum erf erfc exp expm1 eye flatten flip "
-    "full full_like ger gather hstack inner inverse kron lerp log log10 log1p log2 log_softmax logaddexp logdet "
-    "logsumexp matmul matrix_exp matrix_power max maximum mean min minimum mm movedim mul multiply mv neg norm ones "
-    "ones_like outer permute pinverse polygamma pow prod reciprocal relu reshape roll rsqrt selu sgn sigmoid sign sin "
-    "sinh slogdet softmax sqrt square squeeze stack std sub subtract sum tan tanh tensor tensordot tile trace transpose "
-    "tril triu true_divide unsqueeze var vdot vstack where zeros zeros_like sinc sum_to_size digamma lgamma swapaxes".split()
+TORCH = words(
+    "abs add addmm amax amin arange argmax atan atan2 block_diag bmm cat ceil chain_matmul clamp "
+    "concat cos cosh cross cumprod cumsum deg2rad det diag diag_embed diagflat diagonal div dot "
+    "einsum erf erfc exp expm1 eye flatten flip full full_like ger gather hstack inner inverse kron "
+    "lerp log log10 log1p log2 log_softmax logaddexp logdet logsumexp matmul matrix_exp matrix_power "
+    "max maximum mean min minimum mm movedim mul multiply mv neg norm ones ones_like outer permute "
+    "pinverse polygamma pow prod reciprocal relu reshape roll rsqrt selu sgn sigmoid sign sin sinh "
+    "slogdet softmax sqrt square squeeze stack std sub subtract sum tan tanh tensor tensordot tile "
+    "trace transpose tril triu true_divide unsqueeze var vdot vstack where zeros zeros_like sinc "
+    "sum_to_size digamma lgamma swapaxes"
 )
 FUNCTIONS: Mapping[str, frozenset[str]] = {
     "torch": TORCH,
-    "torch.linalg": frozenset(
-        "cholesky cross det diagonal eigvalsh inv matmul matrix_exp matrix_norm matrix_power multi_dot norm pinv slogdet "
-        "solve svdvals tensorinv trace vecdot vector_norm".split()
+    "torch.linalg": words(
+        "cholesky cross det diagonal eigh eigvalsh inv matmul matrix_exp matrix_norm matrix_power multi_dot "
+        "norm pinv slogdet solve svdvals tensorinv trace vecdot vector_norm"
     ),
-    "torch.special": frozenset("digamma entr erf erfc exp2 expit expm1 gammaln log1p logit log_softmax logsumexp softmax xlogy".split()),
-    "F": frozenset(
-        "elu gelu hardtanh leaky_relu log_softmax logsigmoid mse_loss normalize one_hot relu relu6 selu sigmoid silu "
-        "softmax softmin softplus softsign tanh binary_cross_entropy binary_cross_entropy_with_logits cross_entropy".split()
+    "torch.special": words(
+        "digamma entr erf erfc exp2 expit expm1 gammaln log1p logit log_softmax logsumexp softmax xlogy"
+    ),
+    "F": words(
+        "elu gelu hardtanh leaky_relu log_softmax logsigmoid mse_loss normalize one_hot relu relu6 selu "
+        "sigmoid silu softmax softmin softplus softsign tanh binary_cross_entropy "
+        "binary_cross_entropy_with_logits cross_entropy"
     ),
 }
-METHODS = (TORCH - {"arange", "eye", "full", "ones", "zeros", "tensor", "stack", "cat", "einsum", "where"}) | frozenset(
-    "t dot double float expand expand_as repeat view size numel dim item clone contiguous new_ones new_zeros bool "
-    "masked_fill div mul add sub mm mv view_as reshape_as type_as T inverse detach softmax".split()
+METHODS = (
+    TORCH - {"arange", "eye", "full", "ones", "zeros", "tensor", "stack", "cat", "einsum", "where"}
+) | words(
+    "t dot double float expand expand_as repeat view size numel dim item clone contiguous new_ones "
+    "new_zeros bool masked_fill div mul add sub mm mv view_as reshape_as type_as T inverse detach "
+    "softmax"
 ) - {"T", "item"}
-ATTRIBUTES = frozenset(["T", "mT", "H", "shape", "ndim", "dtype"])
-CONSTANTS: Mapping[str, Any] = {"pi": math.pi, "e": math.e, "inf": math.inf, "float64": torch.float64, "float32": torch.float32}
-MAKERS = frozenset("arange eye full ones zeros expand repeat tile new_ones new_zeros one_hot linspace".split())
+ATTRIBUTES = words("T mT H shape ndim dtype eigenvalues eigenvectors logabsdet sign values indices")
+CONSTANTS: Mapping[str, Any] = {
+    "pi": math.pi,
+    "e": math.e,
+    "inf": math.inf,
+    "float64": torch.float64,
+    "float32": torch.float32,
+}
+MAKERS = words("arange eye full ones zeros expand repeat tile new_ones new_zeros one_hot linspace")
 OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -75,7 +91,12 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-MODULES: Mapping[str, Any] = {"torch": torch, "torch.linalg": torch.linalg, "torch.special": torch.special, "F": F}
+MODULES: Mapping[str, Any] = {
+    "torch": torch,
+    "torch.linalg": torch.linalg,
+    "torch.special": torch.special,
+    "F": F,
+}
 
 Evaluate = Callable[[Mapping[str, Any]], Any]
 
@@ -102,7 +123,8 @@ class OptionClaim:
 
 
 def claim_of_option(text: str, subject: Subject) -> OptionClaim:
-    """The claim in an option, over the arguments of f and the tensors it reads; OptionError for anything else."""
+    """The claim in an option, over the arguments of f and the tensors it reads; OptionError for anything
+    else."""
     names = (*subject.parameters, *subject.defaults, *subject.reads)
     notebook = {n: subject.namespace[n] for n in names if isinstance(subject.namespace.get(n), Tensor)}
     own = {**notebook, **{n: t.detach() for n, t in subject.reads.items()}, **subject.defaults}
@@ -190,9 +212,13 @@ class _Reader:
         match node.func:
             case ast.Name(id="len"):
                 pass
-            case ast.Attribute(value=base, attr=name) if (module := _module(base)) and module not in self.names:
+            case ast.Attribute(value=base, attr=name) if (
+                module := _module(base)
+            ) and module not in self.names:
                 if name not in FUNCTIONS[module]:
-                    self.refuse(node, f"{module}.{name} can't stand in a claim{_nearest(name, FUNCTIONS[module])}")
+                    self.refuse(
+                        node, f"{module}.{name} can't stand in a claim{_nearest(name, FUNCTIONS[module])}"
+                    )
             case ast.Attribute(value=base, attr=name):
                 if name not in METHODS:
                     self.refuse(node, f".{name}() can't stand in a claim{_nearest(name, METHODS)}")
@@ -213,8 +239,14 @@ class _Reader:
     def refuse(self, node: ast.AST, reason: str) -> NoReturn:
         """OptionError with the line of the claim and a mark below the place."""
         line = getattr(node, "lineno", 1)
-        column = len((self.text.splitlines()[line - 1]).encode()[: getattr(node, "col_offset", 0)].decode(errors="ignore"))
-        raise OptionError(f"can't read the claim: {reason}", self.text.splitlines()[line - 1], " " * column + "^")
+        column = len(
+            (self.text.splitlines()[line - 1])
+            .encode()[: getattr(node, "col_offset", 0)]
+            .decode(errors="ignore")
+        )
+        raise OptionError(
+            f"can't read the claim: {reason}", self.text.splitlines()[line - 1], " " * column + "^"
+        )
 
 
 def _nearest(word: str, known: frozenset[str]) -> str:
@@ -318,7 +350,9 @@ def _bounded(*values: Any) -> None:
 def _small(*values: Any) -> None:
     """OptionError where torch.ones(...) and its like are asked for too many entries."""
     numbers = [abs(v) for v in _flat(values) if isinstance(v, int | float) and not isinstance(v, bool)]
-    entries = math.prod(max(v, 1.0) for v in numbers) * math.prod(v.numel() for v in _flat(values) if isinstance(v, Tensor))
+    entries = math.prod(max(v, 1.0) for v in numbers) * math.prod(
+        v.numel() for v in _flat(values) if isinstance(v, Tensor)
+    )
     if entries > MAX_ENTRIES:
         raise OptionError("the claim makes tensors that are too large")
 

@@ -1,10 +1,11 @@
 """Which shapes make a function run: try, read torch's message, make sizes equal, try again.
 
-In: a Subject and the shapes that are fixed.  Out: an Outcome, the most general shapes for which the function runs.
-Each free size is a letter that begins with "?" and gets a number of its own, so the numbers in torch's message name
-the letters that have to be equal.  Every success is repeated with other numbers: a size that happened to fit is no
-letter.  While the function runs, `_Watching` notes what decides between kinds of argument: a 1-D tensor that is
-transposed was meant as a column; an argument that only enters scalar arithmetic may be a scalar.
+In: a Subject and the shapes that are fixed.  Out: an Outcome, the most general shapes for which the
+function runs. Each free size is a letter that begins with "?" and gets a number of its own, so the numbers
+in torch's message name the letters that have to be equal.  Every success is repeated with other numbers: a
+size that happened to fit is no letter.  While the function runs, `Watching` notes what decides between
+kinds of argument: a 1-D tensor that is transposed was meant as a column; an argument that only enters
+scalar arithmetic may be a scalar.
 Not known here: good names for the letters, and values that suit the function (only sizes matter).
 """
 
@@ -18,14 +19,15 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from .calling import Running, call, replacements
+from .calling import call
 from .capture import Subject
 from .errors import ResultError
+from .sampling import words
+from .watching import ACTIVATIONS, Watching
 
 Shape = tuple[str | int, ...]
 Dims = dict[str, Shape]
@@ -37,17 +39,7 @@ SECONDS = 0.3
 RUNS = 400
 TRIES = 24  # for one choice of kinds
 
-ARITHMETIC = frozenset(
-    "add sub mul div pow neg rsub radd rmul rdiv rpow true_divide square exp log sqrt sin cos tan abs reciprocal "
-    "multiply subtract divide negative sinh cosh tanh sigmoid relu softplus log1p expm1 erf expit logsigmoid silu gelu "
-    "iadd isub imul itruediv truediv rtruediv".split()
-)
-ACTIVATIONS = frozenset("tanh sigmoid relu softplus expit logsigmoid silu gelu".split())
-PAIRWISE = frozenset("mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy".split())
-NEUTRAL = frozenset("shape size dim ndim dtype device numel len is_floating_point requires_grad".split())
-SCALAR_NAMES = frozenset(
-    "lam lambda_ lmbda lambd lamda alpha gamma eta eps epsilon tau rho t λ α γ η ε τ ρ".split()
-)
+SCALAR_NAMES = words("lam lambda_ lmbda lambd lamda alpha gamma eta eps epsilon tau rho t λ α γ η ε τ ρ")
 KINDS: dict[str, tuple[str, ...]] = {  # in the order in which they are tried
     "lower": ("vector", "scalar", "column", "matrix"),
     "upper": ("matrix", "scalar", "vector", "column", "cube"),
@@ -111,7 +103,7 @@ class Search:
     def run_values(self, inputs: Mapping[str, Tensor]) -> Outcome:
         """Run f on these tensors, silently, and note how they were used."""
         self.runs += 1
-        watching = _Watching(self.subject, inputs, self.square)
+        watching = Watching(self.subject, inputs, self.square)
         value, error = None, None
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -129,84 +121,20 @@ class Search:
 
     def trial(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor that suits most functions: in (0, 1), positive definite where square, 0 for labels."""
-        if not torch.is_floating_point(known := self.values.get(name, _FLOAT)) and tuple(known.shape) == shape:
+        known = self.values.get(name)
+        if known is not None and not known.is_floating_point():
             return known.clone()
         read = self.subject.reads.get(name)
         if read is not None and not read.is_floating_point():
-            return read.detach().clone()
+            labels: Tensor = read.detach().clone()
+            return labels
         if self.assume.get(name, "").startswith("index<"):
             return torch.zeros(shape, dtype=torch.int64)
-        values = 0.1 + 0.8 * torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(len(name)))
+        generator = torch.Generator().manual_seed(len(name))
+        values = 0.1 + 0.8 * torch.rand(shape, dtype=torch.float64, generator=generator)
         if len(shape) == 2 and shape[0] == shape[1] > 1:
             values = (values + values.T) / (4 * shape[0]) + 0.4 * torch.eye(shape[0], dtype=torch.float64)
         return values
-
-
-_FLOAT = torch.zeros((), dtype=torch.float64)
-
-
-class _Watching(Running):
-    """Notes transposed 1-D tensors, broadcasting between arguments, and arguments used beyond scalar arithmetic."""
-
-    def __init__(self, subject: Subject, inputs: Mapping[str, Tensor], square: bool) -> None:
-        super().__init__(replacements(subject, inputs))
-        self.square = square
-        self.transposed, self.broadcast = False, ""
-        self.called: set[str] = set()
-        self.elsewhere: set[str] = set()
-        self.sources = {id(t): frozenset([n]) for n, t in inputs.items()}
-        self.alive: list[Tensor] = list(inputs.values())
-
-    def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Carry out one call, and note where its tensors come from."""
-        name = call_name(func)
-        if name in NEUTRAL:
-            return func(*args, **kwargs)
-        tensors = list(_tensors((args, kwargs)))
-        origins = [self.sources.get(id(t), frozenset()) for t in tensors]
-        self.look(name, tensors, origins)
-        result = func(*args, **kwargs)
-        everything = frozenset().union(*origins)
-        for tensor in _tensors(result):
-            self.alive.append(tensor)
-            self.sources[id(tensor)] = everything
-        return result
-
-    def look(self, name: str, tensors: list[Tensor], origins: list[frozenset[str]]) -> None:
-        """What one call says about its arguments."""
-        self.called.add(name)
-        if name in ("T", "mT", "t", "H", "transpose") and tensors and tensors[0].ndim == 1:
-            self.transposed = True
-        elif name not in ARITHMETIC:
-            self.elsewhere |= frozenset().union(*origins)
-        if self.square and name in ("trace", "diagonal", "diag") and tensors and tensors[0].ndim == 2:
-            rows, columns = tensors[0].shape
-            if rows != columns and (name == "trace" or 1 not in (rows, columns)):
-                raise RuntimeError(f"{name} of a {rows} by {columns} matrix")
-        if name in ARITHMETIC or name in PAIRWISE:
-            for (a, of_a), (b, of_b) in itertools.combinations(zip(tensors, origins, strict=True), 2):
-                if a.shape != b.shape and min(a.numel(), b.numel()) > 1 and not of_a & of_b:
-                    names = [" and ".join(sorted(o)) or "a constant" for o in (of_a, of_b)]
-                    self.broadcast = f"{name} of {names[0]} with {names[1]}"
-
-
-def call_name(func: Any) -> str:
-    """add for torch.add, Tensor.add_, Tensor.__add__; T for the attribute."""
-    name = str(getattr(func, "__name__", ""))
-    if name == "__get__":
-        name = str(getattr(func.__self__, "__name__", ""))
-    return name.strip("_")
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Tensors in nested lists, tuples and dicts."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
 
 
 def letters_of(dims: Mapping[str, Shape]) -> list[str]:
@@ -218,7 +146,9 @@ def fatal(error: Exception) -> bool:
     """Whether other shapes can't help: the user's own exception, a full memory, a missing device."""
     if isinstance(error, RecursionError | NotImplementedError):
         return True
-    return not isinstance(error, RuntimeError | IndexError | ValueError | TypeError) or "allocate" in str(error)
+    return not isinstance(error, RuntimeError | IndexError | ValueError | TypeError) or "allocate" in str(
+        error
+    )
 
 
 def is_shape_error(error: Exception | None) -> bool:
@@ -235,9 +165,11 @@ def is_shape_error(error: Exception | None) -> bool:
 
 
 def most_general(search: Search, dims: Dims, own: Mapping[str, int] | None = None) -> Outcome:
-    """The shapes with as few sizes made equal as f needs; `own` are the sizes that the letters have in the notebook.
+    """The shapes with as few sizes made equal as f needs; `own` are the sizes that the letters have in the
+    notebook.
 
-    Where asking for square matrices under a trace leads nowhere, all are made square; then rectangular ones are taken.
+    Where asking for square matrices under a trace leads nowhere, all are made square; then rectangular ones
+    are taken.
     """
     outcome = _settle(search, dims, own)
     if outcome.error is not None and outcome.called & {"trace", "diagonal", "diag"}:
@@ -260,7 +192,9 @@ def _squared(dims: Dims, own: Mapping[str, int] | None) -> Dims:
 
 def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcome:
     """Depth first over what torch's messages suggest; the first failure where nothing runs."""
-    stack, seen, first = [dims], set(), None
+    stack: list[Dims] = [dims]
+    seen: set[object] = set()
+    first: Outcome | None = None
     while stack and len(seen) < TRIES and (search.left() or first is None):
         dims = stack.pop()
         key = tuple(dims.items())
@@ -283,7 +217,8 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
 
 
 def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str | int]]:
-    """Which letters have to be equal, or have a certain number, for this message to go away; likeliest first."""
+    """Which letters have to be equal, or have a certain number, for this message to go away; likeliest
+    first."""
     letter = {size: name for name, size in sizes.items()}
     if index := re.search(r"index (-?\d+) is out of bounds for dimension \d+ with size (\d+)", message):
         least = int(index[1]) + 1 if int(index[1]) >= 0 else -int(index[1])
@@ -292,13 +227,15 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
         likely = [letter[int(unpack[2])]] if unpack[2] and int(unpack[2]) in letter else list(sizes)
         return [(name, int(unpack[1])) for name in likely]
     pairs: list[tuple[int, int]] = []
-    if product := re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message):
-        pairs = [(int(product[2]), int(product[3]))]
-    elif product := re.search(r"mat \((\d+)x(\d+)\), vec \((\d+)\)", message):
+    if (product := re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message)) or (
+        product := re.search(r"mat \((\d+)x(\d+)\), vec \((\d+)\)", message)
+    ):
         pairs = [(int(product[2]), int(product[3]))]
     numbers = list(dict.fromkeys(int(d) for d in re.findall(r"\d+", message)))
     pairs += itertools.combinations([n for n in numbers if n in letter], 2)
-    found: list[tuple[str, str | int]] = [(letter[a], letter[b]) for a, b in pairs if a in letter and b in letter]
+    found: list[tuple[str, str | int]] = [
+        (letter[a], letter[b]) for a, b in pairs if a in letter and b in letter
+    ]
     fixed = [n for n in numbers if n not in letter and 2 <= n <= 64]
     if not found:
         found = [(letter[a], b) for a in numbers if a in letter for b in fixed]
@@ -319,7 +256,8 @@ def _joined(dims: Dims, a: str | int, b: str | int, own: Mapping[str, int] | Non
 
 
 def infer(search: Search, names: Sequence[str]) -> Outcome:
-    """The most general shapes of these arguments for which f runs; the most plausible failure where there are none."""
+    """The most general shapes of these arguments for which f runs; the most plausible failure where there
+    are none."""
     base = {name: default_kind(name) for name in names}
     best = _best(search, base)
     if best.transposed and not _has_no_vector(best):
@@ -336,7 +274,8 @@ def infer(search: Search, names: Sequence[str]) -> Outcome:
 
 
 def _columns(search: Search, base: Mapping[str, str]) -> tuple[Outcome, dict[str, str]]:
-    """The vectors as columns, one of them as a scalar if one is broadcast otherwise: lam in `lam * w.T @ w`."""
+    """The vectors as columns, one of them as a scalar if one is broadcast otherwise: lam in `lam * w.T @
+    w`."""
     columns = {n: "column" if kind == "vector" else kind for n, kind in base.items()}
     outcome = _best(search, columns)
     if outcome.error is None and outcome.broadcast:
@@ -361,7 +300,10 @@ def default_kind(name: str) -> str:
 
 def _deviations(base: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The same kinds with one, two, three arguments of another kind, the likely ones first."""
-    others = {n: [k for k in KINDS["upper" if n[:1].isupper() else "lower"] if k != kind] for n, kind in base.items()}
+    others = {
+        n: [k for k in KINDS["upper" if n[:1].isupper() else "lower"] if k != kind]
+        for n, kind in base.items()
+    }
     if "column" in base.values():
         yield {n: "vector" if kind == "column" else kind for n, kind in base.items()}
     likely = sorted(base, key=lambda name: name[:1].isupper())

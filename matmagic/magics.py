@@ -140,15 +140,19 @@ class GradcheckMagics(Magics):
                 f"{text.split()[0]} is inside the checked cell", "put it above: %%gradcheck comes last"
             )
         shell = self.shell
+        shown = shell.ast_node_interactivity != "none"
         with self.shown_as_in_a_cell():
-            source = transformed(text, shell)
-            ran = getattr(shell.displayhook.exec_result, "execution_count", None)
-            filename = shell.compile.cache(source, ran or shell.execution_count, raw_code=source)
-            cell = capture.parse(source, filename, shell.transform_ast)
-            shown = shell.ast_node_interactivity != "none" and not DisplayHook.semicolon_at_end_of_expression(
-                text
-            )
-            outcome = capture.run(cell, shell.user_ns, shell.compile, display=shown)
+            try:
+                source = transformed(text, shell)
+                number = (
+                    getattr(shell.displayhook.exec_result, "execution_count", None) or shell.execution_count
+                )
+                filename = shell.compile.cache(source, number, raw_code=source)
+                cell = capture.parse(source, filename, shell.transform_ast)
+                shown = shown and not DisplayHook.semicolon_at_end_of_expression(text)
+                outcome = capture.run(cell, shell.user_ns, shell.compile, display=shown)
+            except SyntaxError as error:
+                raise shown_syntax_error(error, shell) from None
         return self.report(capture.subject(cell, shell.user_ns, options.function, outcome), options)
 
     def report(self, subject: capture.Subject, options: Options) -> Any:
@@ -167,8 +171,6 @@ class GradcheckMagics(Magics):
         """
         try:
             yield
-        except SyntaxError as error:
-            raise shown_syntax_error(error, self.shell) from None
         except BaseException as error:
             capture.hint(error, self.shell.user_ns)
             frames = users_frames(error.__traceback__, self.shell, file)

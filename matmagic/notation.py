@@ -498,10 +498,11 @@ class _Renderer:
             return None
         entries: dict[tuple[int, ...], list[tuple[Number, Node]]] = {}
         for c, term in terms:
-            for at, scalar in _entries(term, node.shape) or [((), term)]:
-                entries.setdefault(at, []).append((c, scalar))
-        if () in entries:
-            return None
+            found = _entries(term, len(node.shape))
+            if found is None:
+                return None
+            for at, inner, scalar in found:
+                entries.setdefault(at, []).append((expr.exact(c * inner), scalar))
         table = {at: self.math(expr.add(scalars, ())) for at, scalars in entries.items()}
         rows, *columns = (range(s) for s in node.shape if isinstance(s, int))
         nil = Num(Fraction(0))
@@ -510,21 +511,32 @@ class _Renderer:
         return Listed(tuple(Listed(tuple(table.get((i, j), nil) for j in columns[0])) for i in rows))
 
 
-def _entries(node: Node, shape: tuple[Size, ...]) -> list[tuple[tuple[int, ...], Node]] | None:
-    """Which entries of the output a term of unit vectors fills, each with its scalar."""
-    factors = node.factors if isinstance(node, expr.Product) else ((node, tuple(range(len(shape)))),)
+def _entries(node: Node, rank: int) -> list[tuple[tuple[int, ...], Number, Node]] | None:
+    """Which entries of the output a term of unit vectors fills, each with a number and a scalar; None if not all."""
+    factors = list(node.factors) if isinstance(node, expr.Product) else [(node, tuple(range(rank)))]
+    for k, (factor, labels) in enumerate(factors):
+        if isinstance(factor, expr.Sum) and any(label < rank for label in labels):
+            sizes = node.sizes[:rank] if isinstance(node, expr.Product) else node.shape
+            found: list[tuple[tuple[int, ...], Number, Node]] = []
+            for c, term in factor.terms:
+                part = expr.product([*factors[:k], (term, labels), *factors[k + 1 :]], sizes, range(rank))
+                inner = _entries(part, rank)
+                if inner is None:
+                    return None
+                found += [(at, expr.exact(c * d), scalar) for at, d, scalar in inner]
+            return found
     at: dict[int, int] = {}
     scalars = []
     for factor, labels in factors:
-        if isinstance(factor, expr.Basis) and labels[0] < len(shape):
+        if isinstance(factor, expr.Basis) and labels[0] < rank:
             at[labels[0]] = factor.position
-        elif any(label < len(shape) for label in labels):
+        elif any(label < rank for label in labels):
             return None
         else:
             scalars.append((factor, labels))
-    if len(at) != len(shape):
+    if len(at) != rank:
         return None
-    return [(tuple(at[k] for k in range(len(shape))), expr.product(scalars, (), ()))]
+    return [(tuple(at[k] for k in range(rank)), Fraction(1), expr.product(scalars, (), ()))]
 
 
 def _scalars_out(scalars: Sequence[Math], body: Math | None) -> Term:

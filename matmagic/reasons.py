@@ -1,9 +1,10 @@
-"""Why a wrong answer is wrong: its sign, a factor, a transpose, a missing term, its shape, or another function.
+"""Why a wrong answer is wrong: its sign, a factor, a transpose, a missing term, its shape, or another
+function.
 
-In: the answer and the derivative on several draws.  Out: a Reason, in one word of the corpus and in a sentence.
-Each reason is a test by numbers: the answer, mended so, has to be right on every draw.  Terms are found without a
-formula: the derivative is the sum over all paths of autograd's graph from the result to the variable, and an answer
-that is the sum of some of them has lost the others.
+In: the answer and the derivative on several draws.  Out: a Reason, in one word of the corpus and in a
+sentence. Each reason is a test by numbers: the answer, mended so, has to be right on every draw.  Terms are
+found without a formula: the derivative is the sum over all paths of autograd's graph from the result to the
+variable, and an answer that is the sum of some of them has lost the others.
 Not known here: the right formula, and how the answer is written.
 """
 
@@ -18,13 +19,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .autograd import copies, derivative_of, relative_error, squeezed
 from .calling import Running, call, replacements
 from .capture import Subject
 from .shapes import Shapes
-from .verify import copies, derivative_of, recorded, relative_error, squeezed
+from .terms import terms_of
 
 RIGHT = 1e-8  # relative, an answer against the derivative
-STEPS = 3000  # of a walk through autograd's graph
 TERMS = 12
 
 
@@ -66,7 +67,9 @@ def right(found: Tensor, truth: Tensor) -> bool:
     return relative_error(found, truth) <= RIGHT
 
 
-def reason_for(question: Question, samples: Sequence[Sample], evaluate: Callable[[Mapping[str, Tensor]], Tensor]) -> Reason:
+def reason_for(
+    question: Question, samples: Sequence[Sample], evaluate: Callable[[Mapping[str, Tensor]], Tensor]
+) -> Reason:
     """The first reason that holds on every draw."""
     if all(s.found.shape == s.truth.shape for s in samples):
         return (
@@ -91,7 +94,9 @@ def factor_of(found: Tensor, truth: Tensor) -> float | None:
     return k if k and relative_error(k * found, truth) <= 1e-7 else None
 
 
-def _constant_factor(samples: Sequence[Sample], change: Callable[[Tensor], Tensor] = lambda t: t) -> float | None:
+def _constant_factor(
+    samples: Sequence[Sample], change: Callable[[Tensor], Tensor] = lambda t: t
+) -> float | None:
     """The same k on every draw, or None."""
     ks = [factor_of(change(s.found), s.truth) for s in samples]
     first = ks[0]
@@ -113,7 +118,9 @@ def _scaled(samples: Sequence[Sample]) -> Reason | None:
 def number(k: float) -> str:
     """2, 1/2, 0.3183: a fraction where k is one of small numbers."""
     near = Fraction(k).limit_denominator(64)
-    return str(near) if abs(float(near) - k) < 1e-6 * abs(k) else f"{k:.4g}"
+    if abs(float(near) - k) < 1e-9 * abs(k):
+        return str(near)
+    return f"{k:.4g}" if abs(k - 1) > 1e-3 else f"{k:.10g}"
 
 
 def _transposed(samples: Sequence[Sample]) -> Reason | None:
@@ -125,26 +132,49 @@ def _transposed(samples: Sequence[Sample]) -> Reason | None:
     k = _constant_factor(samples, lambda t: t.mT)
     if k is None:
         return None
-    return Reason("transposed", f"it is transposed, and a factor {number(k)} is missing", f"{number(k)} * ({{}}).T")
+    return Reason(
+        "transposed", f"it is transposed, and a factor {number(k)} is missing", f"{number(k)} * ({{}}).T"
+    )
 
 
 # --------------------------------------------------------------------------- missing terms
 
 
 def _without(question: Question, samples: Sequence[Sample]) -> Reason | None:
-    """The claim is the derivative with one of the other arguments set to zero: its term was forgotten."""
-    for name in question.shapes.of:
-        if name == question.variable or not samples[0].inputs[name].is_floating_point():
-            continue
-        for scale, words in ((0.0, f"the term with {name} is missing"), (-1.0, f"the sign of the term with {name} is wrong")):
+    """The claim is the derivative with one of the other arguments set to zero, or negated: its term was
+    forgotten,
+    or has the wrong sign.  Vectors and scalars come before matrices, often factors of several terms."""
+    names = [
+        n for n in question.shapes.of if n != question.variable and samples[0].inputs[n].is_floating_point()
+    ]
+    names.sort(key=lambda name: samples[0].inputs[name].squeeze().ndim)
+    for scale, words in (
+        (0.0, "the term with {} is missing"),
+        (-1.0, "the sign of the term with {} is wrong"),
+    ):
+        for name in names:
             changed = [{**s.inputs, name: s.inputs[name] * scale} for s in samples]
             if all(_is_derivative(question, at, s.found) for at, s in zip(changed, samples, strict=True)):
-                return Reason("missing-term", words)
+                return Reason("missing-term", words.format(name))
+    for name in question.shapes.of:
+        rest = [Sample(s.inputs, s.inputs[name].double(), s.truth - s.found, s.sizes) for s in samples]
+        if any(factor_of(s.found, s.truth - s.found) is not None for s in samples):
+            break  # the answer is not a part of the derivative, but beside it
+        for change, text in ((lambda t: t, name), (lambda t: t.mT if t.ndim == 2 else t, f"{name}ᵀ")):
+            k = _constant_factor(rest, change)
+            if k is not None:
+                return Reason("missing-term", f"the term {_multiple(k, text)} is missing")
     return None
 
 
+def _multiple(k: float, text: str) -> str:
+    """ "2 y", "-y"."""
+    return {"1": text, "-1": f"-{text}"}.get(number(k), f"{number(k)} {text}")
+
+
 def _is_derivative(question: Question, inputs: Mapping[str, Tensor], found: Tensor) -> bool:
-    """Whether `found` is the derivative at these inputs; not where f can't be evaluated there, or it vanishes."""
+    """Whether `found` is the derivative at these inputs; not where f can't be evaluated there, or it
+    vanishes."""
     try:
         truth = question.truth(inputs)
     except Exception:
@@ -154,10 +184,12 @@ def _is_derivative(question: Question, inputs: Mapping[str, Tensor], found: Tens
 
 def _some_terms(question: Question, samples: Sequence[Sample]) -> Reason | None:
     """The claim is a combination of the derivative's terms, some of them left out or scaled."""
-    by_draw = [terms_of(question, s.inputs) for s in samples]
+    by_draw = [terms_of(question.subject, s.inputs, question.variable, question.order) for s in samples]
     if any(terms is None or len(terms) != len(by_draw[0] or []) for terms in by_draw):
         return None
-    stacked = torch.stack([torch.cat([t.reshape(-1) for t in column]) for column in zip(*filter(None, by_draw), strict=True)], 1)
+    stacked = torch.stack(
+        [torch.cat([t.reshape(-1) for t in column]) for column in zip(*filter(None, by_draw), strict=True)], 1
+    )
     columns = _distinct(stacked)
     if not 2 <= columns.shape[1] <= TERMS:
         return None
@@ -165,18 +197,11 @@ def _some_terms(question: Question, samples: Sequence[Sample]) -> Reason | None:
     solution = torch.linalg.lstsq(columns, claim.unsqueeze(1), driver="gelsd").solution[:, 0]
     if relative_error(columns @ solution, claim) > 1e-7 or not bool(claim.any()):
         return None
-    missing = torch.cat([(s.truth - s.found).reshape(-1) for s in samples])
-    lost = solution.abs() < 1e-6
-    if bool(lost.any()):
-        return Reason("missing-term", _term_words(question, samples, "is missing"))
+    if bool((solution.abs() < 1e-6).any()):
+        return Reason("missing-term", "a term is missing, the rest is right")
     if bool((solution + 1).abs().min() < 1e-6):
         return Reason("missing-term", "the sign of one term is wrong")
-    return Reason("missing-term", "one term has the wrong factor") if bool(missing.any()) else None
-
-
-def _term_words(question: Question, samples: Sequence[Sample], what: str) -> str:
-    """ "a term in A and x is missing": what the missing part depends on."""
-    return f"a term {what}, the rest is right"
+    return Reason("missing-term", "one term has the wrong factor")
 
 
 def _distinct(columns: Tensor) -> Tensor:
@@ -194,46 +219,6 @@ def _distinct(columns: Tensor) -> Tensor:
     return torch.stack(kept, 1) if kept else columns[:, :0]
 
 
-def terms_of(question: Question, inputs: Mapping[str, Tensor]) -> list[Tensor] | None:
-    """One term for each path from f to the variable, together the derivative; None where there are too many."""
-    try:
-        value, leaf = recorded(question.subject, inputs, question.variable)
-        if question.order == 2:
-            (value,) = torch.autograd.grad(value.reshape(()), leaf, create_graph=True)
-        budget = [STEPS]
-        rows = []
-        for entry in value.reshape(-1):
-            paths = list(_paths(entry.grad_fn, 0, torch.ones((), dtype=entry.dtype), leaf, budget))
-            rows.append(torch.stack([p.reshape(-1) for p in paths]))
-        stacked = torch.stack(rows, 1)
-    except (RuntimeError, TypeError, AttributeError, _TooMany):
-        return None
-    terms = [stacked[i] for i in range(stacked.shape[0])]
-    total = torch.stack(terms).sum(0).reshape(-1)
-    return terms if relative_error(total, question.truth(inputs).reshape(-1)) <= 1e-7 else None
-
-
-class _TooMany(Exception):
-    """The graph has too many paths."""
-
-
-def _paths(node: Any, index: int, gradient: Tensor | None, leaf: Tensor, budget: list[int]) -> Iterator[Tensor]:
-    """What each path below a node of autograd's graph contributes to the gradient of the leaf."""
-    budget[0] -= 1
-    if budget[0] < 0:
-        raise _TooMany
-    if hasattr(node, "variable"):
-        if node.variable is leaf:
-            yield torch.zeros_like(leaf) if gradient is None else gradient.detach()
-        return
-    outputs = len(node._input_metadata)
-    below = node(*[gradient if i == index else None for i in range(outputs)]) if gradient is not None else None
-    results = below if isinstance(below, tuple) else (below,) * (1 if below is not None else len(node.next_functions))
-    for (following, position), result in zip(node.next_functions, results, strict=True):
-        if following is not None:
-            yield from _paths(following, position, result, leaf, budget)
-
-
 # --------------------------------------------------------------------------- a factor that varies
 
 
@@ -248,15 +233,26 @@ def _times_something(question: Question, samples: Sequence[Sample]) -> Reason | 
         for power, text in ((1, name), (-1, f"1/{name}"), (2, f"{name}²"), (-2, f"1/{name}²")):
             ratios = [k / v**power for k, v in zip(ks, values, strict=True) if k is not None and v]
             if len(ratios) == len(ks) and max(ratios) - min(ratios) <= 1e-6 * abs(ratios[0]):
-                k = number(ratios[0])
-                named = text if k == "1" else f"{k} {text}" if power > 0 else f"{k}/{text.removeprefix('1/')}"
-                return Reason("factor", f"the factor {named} is missing")
+                return Reason("factor", f"the factor {_quotient(ratios[0], text)} is missing")
     return Reason("factor", "a scalar factor is missing")
+
+
+def _quotient(k: float, text: str) -> str:
+    """k · text: "det(X)", "2 det(X)", "1/(2 n)"."""
+    near = Fraction(k).limit_denominator(64)
+    if not text.startswith("1/"):
+        return text if number(k) == "1" else f"{number(k)} {text}"
+    above, below = (
+        (str(near.numerator), near.denominator) if abs(float(near) - k) < 1e-9 * abs(k) else (f"{k:.4g}", 1)
+    )
+    return f"{above}/{text[2:]}" if below == 1 else f"{above}/({below} {text[2:]})"
 
 
 def _scalars(question: Question, samples: Sequence[Sample]) -> Iterator[tuple[str, list[float]]]:
     """Scalars that are likely factors: sizes, scalar arguments, f itself, determinants, norms."""
-    for letter in dict.fromkeys(t for shape in question.shapes.of.values() for t in shape if isinstance(t, str)):
+    for letter in dict.fromkeys(
+        t for shape in question.shapes.of.values() for t in shape if isinstance(t, str)
+    ):
         sizes = [{v: k for k, v in s.sizes.items()}.get(letter, 0) for s in samples]
         yield letter, [float(size) for size in sizes]
     for name, shape in question.shapes.of.items():
@@ -281,12 +277,16 @@ def _scalars(question: Question, samples: Sequence[Sample]) -> Iterator[tuple[st
 def _other_function(
     question: Question, samples: Sequence[Sample], evaluate: Callable[[Mapping[str, Tensor]], Tensor]
 ) -> Reason:
-    """A value that f computes on its way, a function of each entry like the derivative, or close to it; else unrelated."""
+    """A value that f computes on its way, a function of each entry like the derivative, or close to it; else
+    unrelated."""
     values = [_intermediates(question, s) for s in samples]
     for column in zip(*values, strict=False):
         if all(v.shape == s.truth.shape and right(v, s.found) for v, s in zip(column, samples, strict=True)):
             return Reason("wrong-function", "it is a value that the function computes, not a derivative")
-    like = [float((s.found * s.truth).sum() / (s.found.norm() * s.truth.norm()).clamp_min(1e-300)) for s in samples]
+    like = [
+        float((s.found * s.truth).sum() / (s.found.norm() * s.truth.norm()).clamp_min(1e-300))
+        for s in samples
+    ]
     if abs(sum(like)) / len(like) >= 0.5 or _both_elementwise(question, samples[0], evaluate):
         return Reason("wrong-function", "it is the derivative of another function")
     return Reason("unrelated", "it is not the derivative")
@@ -358,12 +358,16 @@ def _of_other_shape(question: Question, samples: Sequence[Sample]) -> Reason:
     vector = len(squeezed(tuple(first.truth.shape))) <= 1
     if flat and vector and all(right(s.found.reshape(s.truth.shape), s.truth) for s in samples):
         row = first.found.mT.shape == first.truth.shape if first.found.ndim == 2 else False
-        return Reason("shape/layout", shape, "({}).T" if row else f"({{}}).reshape({question.variable}.shape)")
+        return Reason(
+            "shape/layout", shape, "({}).T" if row else f"({{}}).reshape({question.variable}.shape)"
+        )
     if (turned := _transposed(samples)) and not (flat and vector):
         return turned
     if flat and all(right(s.found.reshape(s.truth.shape), s.truth) for s in samples):
         return Reason("shape/layout", shape)
-    if all(s.found.numel() == 1 and right(s.found.reshape(()).expand(s.truth.shape), s.truth) for s in samples):
+    if all(
+        s.found.numel() == 1 and right(s.found.reshape(()).expand(s.truth.shape), s.truth) for s in samples
+    ):
         return Reason("shape/layout", f"it is one number, the derivative has the shape {wanted}",
                       f"({{}}) * torch.ones_like({question.variable})")  # fmt: skip
     for edit, words, change in FIXES:
@@ -378,7 +382,9 @@ def _fixed(sample: Sample, change: Callable[[Tensor], Tensor]) -> bool:
         changed = change(sample.found)
     except (RuntimeError, IndexError):
         return False
-    return changed.numel() == sample.truth.numel() and right(changed.reshape(sample.truth.shape), sample.truth)
+    return changed.numel() == sample.truth.numel() and right(
+        changed.reshape(sample.truth.shape), sample.truth
+    )
 
 
 def shape_words(shape: Sequence[int], letters: Mapping[int, str]) -> str:

@@ -1,7 +1,7 @@
 """Tensors with a property: drawing one, and testing one.
 
-In: a shape and a property's name.  Out: a float64 tensor that has the property and is generic otherwise, so that what
-holds on a few draws holds for the property.  Orthogonal matrices have determinants of both signs.
+In: a shape and a property's name.  Out: a float64 tensor that has the property and is generic otherwise, so
+that what holds on a few draws holds for the property.  Orthogonal matrices have determinants of both signs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from .errors import OptionError
 Size = tuple[int, ...]
 
 
+def words(text: str) -> frozenset[str]:
+    """A set of words, written as one text."""
+    return frozenset(text.split())
+
+
 def sample(shape: Size, prop: str | None, generator: torch.Generator) -> Tensor:
-    """A float64 tensor of this shape with this property; entries standard normal where it leaves them free."""
+    """A float64 tensor of this shape with this property; entries standard normal where it leaves them
+    free."""
     if not prop:
         return _normal(shape, generator)
     if prop.startswith("index<"):
@@ -41,7 +47,7 @@ def _between(low: float, high: float, shape: Size, g: torch.Generator) -> Tensor
 def _orthogonal(shape: Size, g: torch.Generator) -> Tensor:
     """QR of a normal matrix, times a random sign: QR alone fixes the determinant's for each n."""
     sign = 1.0 if torch.rand((), generator=g) < 0.5 else -1.0
-    q = torch.linalg.qr(_normal(shape, g))[0]
+    q: Tensor = torch.linalg.qr(_normal(shape, g))[0]
     return q * torch.cat([torch.tensor([sign], dtype=q.dtype), torch.ones(shape[0] - 1, dtype=q.dtype)])
 
 
@@ -67,8 +73,11 @@ def _positive_det(shape: Size, g: torch.Generator) -> Tensor:
 
 def _orthonormal_columns(shape: Size, g: torch.Generator) -> Tensor:
     if len(shape) != 2 or shape[0] < shape[1]:
-        raise OptionError(f"a matrix of shape {shape} can't have orthonormal columns", 'ask for tall ones: --assume "m>n"')
-    return torch.linalg.qr(_normal(shape, g))[0]
+        raise OptionError(
+            f"a matrix of shape {shape} can't have orthonormal columns", 'ask for tall ones: --assume "m>n"'
+        )
+    q: Tensor = torch.linalg.qr(_normal(shape, g))[0]
+    return q
 
 
 def _lower(shape: Size, g: torch.Generator) -> Tensor:
@@ -78,12 +87,13 @@ def _lower(shape: Size, g: torch.Generator) -> Tensor:
 def _contraction(shape: Size, g: torch.Generator) -> Tensor:
     """Spectral norm 1/2."""
     whole = _normal(shape, g)
-    return 0.5 * whole / torch.linalg.matrix_norm(whole, 2)
+    norm: Tensor = torch.linalg.matrix_norm(whole, 2)
+    return 0.5 * whole / norm
 
 
 def _one_hot(shape: Size, g: torch.Generator) -> Tensor:
     """One 1 in each row; in a vector or a column, one 1 in all."""
-    flat = len(shape) == 1 or (len(shape) == 2 and 1 in shape)
+    flat = len(shape) < 2 or (len(shape) == 2 and 1 in shape)
     rows, width = (1, math.prod(shape)) if flat else (math.prod(shape[:-1]), shape[-1])
     which = torch.randint(width, (rows,), generator=g)
     return torch.nn.functional.one_hot(which, width).double().reshape(shape)
@@ -110,7 +120,8 @@ def _two_values(low: float, high: float, shape: Size, g: torch.Generator) -> Ten
 
 def _unit(shape: Size, g: torch.Generator) -> Tensor:
     v = _normal(shape, g)
-    return v / v.norm()
+    norm: Tensor = v.norm()
+    return v / norm
 
 
 SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
@@ -135,8 +146,8 @@ SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "signs": lambda s, g: _two_values(-1.0, 1.0, s, g),
     "counts": lambda s, g: torch.randint(0 if s else 1, 6, s, generator=g).double(),
 }
-SQUARE = frozenset(
-    "symmetric skew positive-definite orthogonal diagonal lower-triangular invertible positive-det".split()
+SQUARE = words(
+    "symmetric skew positive-definite orthogonal diagonal lower-triangular invertible positive-det"
 )
 
 
@@ -165,7 +176,9 @@ TESTS: Mapping[str, Callable[[Tensor], bool]] = {
     "unit-interval": lambda v: bool(((v > 0) & (v < 1)).all()),
     "simplex": lambda v: bool((v >= 0).all() and (v.sum() - 1).abs() < 1e-5),
     "row-stochastic": lambda m: bool((m >= 0).all() and ((m.sum(-1) - 1).abs() < 1e-5).all()),
-    "one-hot": lambda v: bool(((v == 0) | (v == 1)).all() and (v.sum() if 1 in v.shape else v.sum(-1)).eq(1).all()),
+    "one-hot": lambda v: bool(
+        ((v == 0) | (v == 1)).all() and (v.sum() if 1 in v.shape else v.sum(-1)).eq(1).all()
+    ),
     "binary": lambda v: bool(((v == 0) | (v == 1)).all()),
     "signs": lambda v: bool((v.abs() == 1).all()),
     "counts": lambda v: bool(((v >= 0) & (v == v.round())).all()),

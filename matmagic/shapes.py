@@ -1,10 +1,11 @@
-"""Shapes of the arguments, and of the tensors that the function reads: given, annotated, from the notebook, inferred.
+"""Shapes of the arguments, and of the tensors that the function reads: given, annotated, from the notebook,
+inferred.
 
-In: a Subject and Options.  Out: Shapes, with a letter for each size that is free to change.
-The idea: give every free size a number of its own, run the function, and let torch's message say which sizes have to
-be equal ("mat1 and mat2 shapes cannot be multiplied (1x5 and 7x11)": 5 and 7 are one letter).  What remains is the
-most general choice for which the function runs.  Which arguments are vectors, columns, scalars or matrices comes from
-their names first and from what the function does with them second (see inference.py).
+In: a Subject and Options.  Out: Shapes, with a letter for each size that is free to change. The idea: give
+every free size a number of its own, run the function, and let torch's message say which sizes have to be
+equal ("mat1 and mat2 shapes cannot be multiplied (1x5 and 7x11)": 5 and 7 are one letter).  What remains is
+the most general choice for which the function runs.  Which arguments are vectors, columns, scalars or
+matrices comes from their names first and from what the function does with them second (see inference.py).
 """
 
 from __future__ import annotations
@@ -45,14 +46,20 @@ class Shapes:
 
 
 def find_shapes(subject: Subject, options: Options) -> Shapes:
-    """The first that applies: options, annotations, notebook tensors, the most general shapes for which f runs."""
+    """The first that applies: options, annotations, notebook tensors, the most general shapes for which f
+    runs."""
     check_names(subject, options)
     given = {name: parse_shape(text, name) for name, text in options.shapes.items()}
     for name, text in subject.annotations.items():
         if name not in given and (shape := annotated(text)) is not None:
             given[name] = shape
-    names = [*subject.parameters, *(n for n in given if n not in subject.parameters and n not in subject.reads)]
-    search = Search(subject, options.assume, lambda letters, pool: assign(letters, pool, options.sizes), given)
+    names = [
+        *subject.parameters,
+        *(n for n in given if n not in subject.parameters and n not in subject.reads),
+    ]
+    search = Search(
+        subject, options.assume, lambda letters, pool: assign(letters, pool, options.sizes), given
+    )
     open_names = [name for name in names if name not in given]
     if not open_names:
         outcome = as_given(search, given)
@@ -69,13 +76,14 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
 
 
 def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
-    """A size from 3 on for each letter, all different, different from draw to draw, honouring the conditions."""
+    """A size from 3 on for each letter, all different, different from draw to draw, honouring the
+    conditions."""
     letters = letters_of(shapes.of)
     literals = {t for shape in shapes.of.values() for t in shape if isinstance(t, int)}
     pool = [s for s in range(3, 8 + max(0, len(letters) - 3)) if s not in literals]
+    ordered = pool[::-1] if draw % 2 else pool
     turn = draw % len(pool)
-    rotated = pool[turn:] + pool[:turn]
-    return assign(letters, rotated[::-1] if draw % 2 else rotated, shapes.conditions)
+    return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)
 
 
 def assign(letters: Sequence[str], pool: Sequence[int], conditions: Iterable[str]) -> dict[str, int]:
@@ -116,7 +124,7 @@ def parse_shape(text: str, name: str) -> Shape:
     if not all(re.fullmatch(r"[^\W\d]\w*|[1-9]\d*", token) for token in tokens):
         raise OptionError(
             f"can't read the shape {text!r} of {name}",
-            'write it like "x=n,1 A=n,n b=n t=()": n is 1-D, n,1 a column, () a scalar, numbers are fixed sizes',
+            'write it like "x=n,1 A=n,n b=n t=()": n is 1-D, n,1 a column, () a scalar, 3 a fixed size',
         )
     return tuple(int(t) if t.isdigit() else t for t in tokens)
 
@@ -131,7 +139,7 @@ def annotated(text: str) -> Shape | None:
 
 
 def shape_text(shape: Shape) -> str:
-    """ ("n", 1) -> "n,1"; () -> "()"."""
+    """("n", 1) -> "n,1"; () -> "()"."""
     return ",".join(map(str, shape)) or "()"
 
 
@@ -186,8 +194,9 @@ def notebook_values(search: Search, names: Sequence[str]) -> dict[str, Tensor] |
         outcome = search.run_values(values)
         if outcome.error is None:
             return values
-    if not is_shape_error(outcome.error):
-        raise outcome.error
+    error = outcome.error
+    if error is not None and not is_shape_error(error):
+        raise error
     return None
 
 
@@ -199,14 +208,19 @@ def fits(shape: Shape | None, tensor: Tensor) -> bool:
     return same and len(shape) == tensor.ndim
 
 
-def from_notebook(search: Search, names: Sequence[str], values: Mapping[str, Tensor], options: Options) -> Shapes:
+def from_notebook(
+    search: Search, names: Sequence[str], values: Mapping[str, Tensor], options: Options
+) -> Shapes:
     """Letters for the notebook's sizes, as many different ones as f allows; numbers where it allows none."""
     search.values = values
     sizes = {f"?{n}{i}": s for n, t in values.items() for i, s in enumerate(t.shape)}
     dims: Dims = {n: open_dims(n, t) for n, t in values.items()} | search.given
     outcome = most_general(search, dims, sizes)
     if outcome.error is not None:
-        one_letter = {n: tuple(d if d == 1 else f"?={sizes[f'?{n}{i}']}" for i, d in enumerate(s)) for n, s in dims.items()}
+        one_letter = {
+            n: tuple(d if d == 1 else f"?={sizes[f'?{n}{i}']}" for i, d in enumerate(s))
+            for n, s in dims.items()
+        }
         outcome = most_general(search, one_letter | search.given, {f"?={s}": s for s in sizes.values()})
     if outcome.error is not None:
         outcome = Outcome({n: tuple(t.shape) for n, t in values.items()})
@@ -228,11 +242,17 @@ def open_dims(name: str, tensor: Tensor) -> Shape:
 
 
 def shapes_from(
-    subject: Subject, outcome: Outcome, names: Sequence[str], options: Options, values: Mapping[str, Tensor] | tuple[()]
+    subject: Subject,
+    outcome: Outcome,
+    names: Sequence[str],
+    options: Options,
+    values: Mapping[str, Tensor] | tuple[()],
 ) -> Shapes:
     """The outcome with good letters; integer tensors that f reads keep the notebook's values."""
     order = [*names, *(n for n in subject.reads if n not in names)]
-    kept = {n: t.detach().clone() for n, t in subject.reads.items() if n in order and not t.is_floating_point()}
+    kept = {
+        n: t.detach().clone() for n, t in subject.reads.items() if n in order and not t.is_floating_point()
+    }
     return Shapes(
         of=lettered(subject, {n: outcome.dims[n] for n in order}),
         values=dict(values) if values else kept,
@@ -248,16 +268,18 @@ def lettered(subject: Subject, dims: Dims) -> Dims:
         taken |= {*code.co_varnames, *code.co_names}
     fresh = (c for c in itertools.chain(LETTERS, (f"n{i}" for i in itertools.count(1))) if c not in taken)
     names = {t: next(fresh) for t in letters_of(dims) if t.startswith("?")}
-    return {n: tuple(names.get(t, t) if isinstance(t, str) else t for t in shape) for n, shape in dims.items()}
+    return {
+        n: tuple(names.get(t, t) if isinstance(t, str) else t for t in shape) for n, shape in dims.items()
+    }
 
 
-def assumed_note(how: str, of: Dims, names: Iterable[str]) -> str:
+def assumed_note(how: str, of: Mapping[str, Shape], names: Iterable[str]) -> str:
     """What was assumed, and the option that changes it."""
     listed = ", ".join(f"{n}: {shape_text(s)}" for n, s in of.items())
     return f'shapes {how}: {listed}; change with --shapes "{option_line(of, names)}"'
 
 
-def option_line(of: Dims, names: Iterable[str]) -> str:
+def option_line(of: Mapping[str, Shape], names: Iterable[str]) -> str:
     """ "x=n,1 A=n,n"."""
     return " ".join(f"{n}={shape_text(of[n])}" for n in names)
 
@@ -268,7 +290,8 @@ def broadcast_notes(outcome: Outcome) -> tuple[str, ...]:
 
 
 def no_shapes_run(search: Search, outcome: Outcome) -> NoReturn:
-    """The most plausible try's error: the user's own exception as it is, a mismatch of shapes as a ShapeError."""
+    """The most plausible try's error: the user's own exception as it is, a mismatch of shapes as a
+    ShapeError."""
     error = outcome.error
     assert error is not None
     if not is_shape_error(error):

@@ -119,6 +119,7 @@ class _Tracing(Running):
         return value
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         with torch._C.DisableTorchFunction():
             result = func(*args, **kwargs)

@@ -60,7 +60,7 @@ def test_source_and_line() -> None:
 
 
 REFUSED = {
-    "def f(): return torch.tensor(3.0)": "f takes no argument\n  so there is nothing to differentiate by; write  def",
+    "def f(): return torch.tensor(3.0)": "f takes no argument\n  so there is nothing to differentiate by",
     "def f(*args): return args": r"the arguments of f have no names: f\(\*args\)\n  name them:  def f",
     "def f(x):\n    yield x": "f is a generator: calling it gives no tensor\n  write return in place",
     "def f(x): return x\nf = 3": "f is no function any more when the cell has run\n  line 1 defines it",

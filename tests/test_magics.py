@@ -279,6 +279,15 @@ def test_bug_of_ours_keeps_its_traceback(
     assert "ZeroDivisionError" in out and "check_cell" in out and "magics.py" in out
 
 
+def test_syntax_error_of_ours_is_not_taken_for_the_users(
+    shell: InteractiveShell, checked: types.ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = in_package("def function(subject, options): compile('2 x', '<ours>', 'eval')")
+    checked.check = check  # type: ignore[attr-defined]
+    assert type(shell.run_cell(f"%%gradcheck{F}").error_in_exec) is SyntaxError
+    assert "magics.py" in capsys.readouterr().out
+
+
 def test_users_error_behind_our_frames_is_shown_without_them(
     shell: InteractiveShell, checked: types.ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

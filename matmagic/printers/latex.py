@@ -104,7 +104,7 @@ def _print(math: Math) -> tuple[str, int]:
         case Entry(of=of, positions=positions):
             return _entry(of, ",".join(str(k + 1) for k in positions)), ATOM
         case Listed(parts=parts):
-            rows = [r" & ".join(map(latex, p.parts)) if isinstance(p, Listed) else latex(p) for p in parts]
+            rows = [r" & \; ".join(map(latex, p.parts)) if isinstance(p, Listed) else latex(p) for p in parts]
             return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
         case Indexed():
             return _indexed(math), PRODUCT

@@ -1,0 +1,248 @@
+"""Autograd's derivative of the user's function, and whether central differences agree with it.
+
+In: a Subject, tensors for its inputs, the name of one of them.  Out: the derivative in the layout of
+gradients and Jacobians, or a ResultError that says that the graph is cut. A derivative is compared with
+differences along random directions; where they disagree, entry by entry, so that the place can be named.
+Not known here: any formula, and where the inputs come from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from .calling import call
+from .capture import Subject
+from .errors import ResultError
+
+DIFFERENCES = 1e-6  # relative, central differences against autograd
+EPS = torch.finfo(torch.float64).eps
+DIRECTIONS = 2
+
+
+def copies(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same values in tensors of their own, so that a function that changes its arguments
+    changes these."""
+    return {name: tensor.clone() for name, tensor in inputs.items()}
+
+
+def point(inputs: Mapping[str, Tensor], variable: str) -> Tensor:
+    """The value of the variable; "x, y" names several scalars, which then are one vector."""
+    names = variable.split(", ")
+    return inputs[variable] if len(names) == 1 else torch.stack([inputs[name].reshape(()) for name in names])
+
+
+def moved_to(inputs: Mapping[str, Tensor], variable: str, value: Tensor) -> dict[str, Tensor]:
+    """The inputs with another value of the variable."""
+    names = variable.split(", ")
+    own = {variable: value} if len(names) == 1 else dict(zip(names, value, strict=True))
+    return {**inputs, **own}
+
+
+def derivative_of(subject: Subject, inputs: Mapping[str, Tensor], variable: str, order: int = 1) -> Tensor:
+    """Autograd's derivative.  One output entry: the shape of the variable.  Otherwise out_shape + in_shape.
+
+    A column or row counts as a vector there.  Order 2, the Hessian: in_shape + in_shape, the same way.
+    """
+    value, variable_leaf = recorded(subject, inputs, variable)
+    shape = tuple(variable_leaf.shape)
+    if not value.requires_grad:
+        return _cut_or_zero(subject, inputs, variable, value, order)
+    if order == 2:
+        if value.numel() != 1:
+            raise ResultError(
+                f"{subject.name} has {value.numel()} entries; a Hessian needs one",
+                "sum them, or leave order at 1",
+            )
+        (first,) = torch.autograd.grad(value.reshape(()), variable_leaf, create_graph=True, allow_unused=True)
+        if first is None:
+            return _cut_or_zero(subject, inputs, variable, value, order)
+        return _rows(first, variable_leaf).reshape(squeezed(shape) * 2)
+    rows = _rows(value, variable_leaf)
+    if not rows.any() and not _reaches(value, variable_leaf):
+        return _cut_or_zero(subject, inputs, variable, value, order)
+    return rows.reshape(shape if value.numel() == 1 else squeezed(tuple(value.shape)) + squeezed(shape))
+
+
+def recorded(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> tuple[Tensor, Tensor]:
+    """f's value, and the leaf it depends on; f gets a copy of the leaf, which it may change in place."""
+    start = point(inputs, variable)
+    if not start.is_floating_point():
+        raise ResultError(
+            f"{variable} is an integer tensor, which has no derivative", "make it a floating-point tensor"
+        )
+    leaf = start.detach().clone().requires_grad_()
+    return call(subject, moved_to(copies(inputs), variable, leaf.clone())), leaf
+
+
+def _rows(value: Tensor, variable: Tensor) -> Tensor:
+    """One row for each entry of the value: its derivatives by the entries of the variable."""
+    if not value.requires_grad:
+        return torch.zeros(value.numel(), variable.numel(), dtype=torch.float64)
+    flat = value.reshape(-1)
+    rows = []
+    for i in range(flat.numel()):
+        (row,) = torch.autograd.grad(flat[i], variable, retain_graph=True, allow_unused=True)
+        rows.append(
+            torch.zeros(variable.numel(), dtype=torch.float64)
+            if row is None
+            else row.to_dense().reshape(-1).double()
+        )
+    return torch.stack(rows) if rows else torch.zeros(0, variable.numel(), dtype=torch.float64)
+
+
+def _reaches(value: Tensor, variable: Tensor) -> bool:
+    """Whether the graph of the value leads to the variable."""
+    (gradient,) = torch.autograd.grad(value.sum(), variable, allow_unused=True)
+    return gradient is not None
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A column or row counts as a vector: (n, 1) -> (n,)."""
+    return tuple(s for s in shape if s != 1) if len(shape) == 2 and 1 in shape else shape
+
+
+def _cut_or_zero(
+    subject: Subject, inputs: Mapping[str, Tensor], variable: str, value: Tensor, order: int
+) -> Tensor:
+    """Zeros where f truly doesn't depend on the variable; where autograd has lost it, a ResultError."""
+    start = point(inputs, variable)
+    for step in (1e-3, -0.37):
+        moved = moved_to(inputs, variable, start + step * (1 + start.abs()))
+        if not torch.equal(call(subject, copies(inputs)), call(subject, copies(moved))):
+            raise ResultError(
+                f"{subject.name} changes with {variable}, but autograd can't see it: the graph is cut",
+                "look for .detach(), .data, .item(), torch.no_grad(), numpy and torch.tensor([...])",
+                "torch.stack([...]) keeps the graph where torch.tensor([...]) cuts it",
+            )
+    shape = tuple(start.shape)
+    if order == 2:
+        shape = squeezed(shape) * 2
+    elif value.numel() != 1:
+        shape = squeezed(tuple(value.shape)) + squeezed(shape)
+    return torch.zeros(shape, dtype=torch.float64)
+
+
+# --------------------------------------------------------------------------- differences
+
+
+def differences_agree(
+    subject: Subject, inputs: Mapping[str, Tensor], variable: str, gradient: Tensor, order: int = 1
+) -> tuple[bool, float, str]:
+    """Whether central differences along random directions agree with autograd; the relative error, and
+    where not.
+
+    Order 2 compares a Hessian with the differences of the gradient.
+    """
+
+    def f(x: Tensor) -> Tensor:
+        moved = moved_to(inputs, variable, x)
+        value = derivative_of(subject, moved, variable) if order == 2 else call(subject, copies(moved))
+        return value.detach().reshape(-1)
+
+    start = point(inputs, variable)
+    base = f(start)
+    if not torch.equal(base, f(start)):
+        return (
+            False,
+            math.inf,
+            f"{subject.name} gives different results on the same inputs: it is random or keeps state",
+        )
+    jacobian = gradient.reshape(base.numel(), start.numel())
+    generator = torch.Generator().manual_seed(start.numel())
+    worst = 0.0
+    for direction in _directions(f, start, jacobian, generator):
+        worst = max(worst, _difference_error(f, start, direction, jacobian @ direction.reshape(-1), base))
+    if worst <= DIFFERENCES:
+        return True, worst, ""
+    return False, worst, _worst_entry(f, start, jacobian, gradient)
+
+
+def is_symmetric(jacobian: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether every row is a symmetric matrix with entries beside the diagonal, for a square variable."""
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
+        return False
+    matrices = jacobian.reshape(-1, *shape)
+    return torch.allclose(matrices, matrices.mT, rtol=1e-9) and bool(torch.triu(matrices, 1).any())
+
+
+def _directions(
+    f: Callable[[Tensor], Tensor], start: Tensor, jacobian: Tensor, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Random unit directions; symmetric ones where f reads one triangle and its gradient is symmetric all the
+    same, as torch has it for eigvalsh, eigh and cholesky."""
+    symmetric = (
+        start.ndim == 2
+        and start.shape[0] == start.shape[1] > 1
+        and torch.allclose(start, start.T, rtol=1e-12)
+        and is_symmetric(jacobian, tuple(start.shape))
+    )
+    if symmetric:
+        noise = torch.triu(torch.full_like(start, 1e-4 * float(start.abs().max())), 1)
+        symmetric = torch.equal(f(start), f(start + noise)) != torch.equal(f(start), f(start + noise.T))
+    for _ in range(DIRECTIONS):
+        direction = torch.randn(start.shape, dtype=torch.float64, generator=generator)
+        if symmetric:
+            direction = direction + direction.T
+        yield direction / direction.norm().clamp_min(1e-300)
+
+
+def _difference_error(
+    f: Callable[[Tensor], Tensor], start: Tensor, direction: Tensor, expected: Tensor, base: Tensor
+) -> float:
+    """Error of the slope along a direction, relative to the slope and to what rounding of f leaves of it.
+
+    A step of cbrt(eps) balances rounding and curvature; a smaller and a larger one are tried before it
+    counts.
+    """
+    errors = []
+    for factor in (1.0, 0.1, 10.0):
+        step = factor * EPS ** (1 / 3) * max(1.0, float(start.norm()) / max(1.0, math.sqrt(start.numel())))
+        slope = (f(start + step * direction) - f(start - step * direction)) / (2 * step)
+        if not bool(torch.isfinite(slope).all()) or not bool(torch.isfinite(expected).all()):
+            errors.append(math.inf)
+            continue
+        noise = 100 * EPS * float(base.abs().max()) / step / DIFFERENCES
+        errors.append(float((slope - expected).abs().max()) / max(float(expected.abs().max()), noise, 1e-300))
+        if errors[-1] <= DIFFERENCES:
+            break
+    return min(errors)
+
+
+def _worst_entry(f: Callable[[Tensor], Tensor], start: Tensor, jacobian: Tensor, gradient: Tensor) -> str:
+    """ "entry (3, 0): backward gives 1.98, differences give 2.00"."""
+    step = EPS ** (1 / 3) * max(1.0, float(start.abs().max()))
+    worst, where, pair = -1.0, 0, (0.0, 0.0)
+    for column in range(min(start.numel(), 200)):
+        unit = torch.zeros(start.numel(), dtype=torch.float64)
+        unit[column] = step
+        slope = (f(start + unit.reshape(start.shape)) - f(start - unit.reshape(start.shape))) / (2 * step)
+        error = (slope - jacobian[:, column]).abs().nan_to_num(nan=math.inf)
+        row = int(error.argmax())
+        if float(error[row]) > worst:
+            worst, where = float(error[row]), row * start.numel() + column
+            pair = float(jacobian[row, column]), float(slope[row])
+    place = (
+        ", ".join(map(str, torch.unravel_index(torch.tensor(where), gradient.shape))) if gradient.ndim else ""
+    )
+    place = (
+        ", ".join(str(int(i)) for i in torch.unravel_index(torch.tensor(where), gradient.shape))
+        if place
+        else ""
+    )
+    named = f"entry ({place}): " if place else ""
+    return f"{named}backward gives {pair[0]:.4g}, differences give {pair[1]:.4g}"
+
+
+def relative_error(found: Tensor, truth: Tensor) -> float:
+    """Largest difference of an entry, relative to the largest entry; infinite for other shapes, NaN, no
+    entries."""
+    if found.shape != truth.shape or truth.numel() == 0:
+        return math.inf
+    if not bool(torch.isfinite(found).all()) or not bool(torch.isfinite(truth).all()):
+        return math.inf
+    difference = float((found - truth).abs().max())
+    return difference / max(float(truth.abs().max()), 1e-300) if difference else 0.0

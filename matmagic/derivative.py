@@ -1,0 +1,302 @@
+"""One derivative with all its forms: formula, code, SymPy, identity.
+
+In: a Trace and the variable.  Out: a Derivative without a verdict yet; report.py adds it.  A Derivative is what users
+and programs read: `d.latex`, `d.text`, `d.code`, `d.formula`, `d.identity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .differentiate import differentiate
+from .expr import Leaf, Node, Size, add, basis, product
+from .match import Bound, match
+from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose, notation
+from .printers.latex import INDICES, latex
+from .printers.names import latex_name, text_name
+from .printers.sympy_form import sympy_form
+from .printers.text import text
+from .printers.torch_code import SCALAR, form_of, torch_code
+from .simplify import simplify
+from .state import leave_no_trace
+from .torch_rows import Axes
+from .trace import Trace
+from .verify import Verdict
+
+SYMMETRIC = frozenset({"symmetric", "positive-definite", "diagonal"})  # properties under which Aᵀ is A
+SUBSCRIPT = dict(zip("xaehijklmnoprstuv", "ₓₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥ", strict=True))
+
+
+@dataclass(frozen=True)
+class Match:
+    """A known identity and what its symbols stand for in the user's function.
+
+    The formulas of the identity are made when they are looked at.
+    """
+
+    name: str
+    source: str
+    conditions: tuple[str, ...]
+    bound: Bound = field(repr=False)
+    code: Callable[[Math], str] = field(repr=False)  # writes notation as torch code in the user's names
+    symmetric: tuple[str, ...] = field(repr=False, default=())  # of the user's constants
+
+    @cached_property
+    def bindings(self) -> dict[str, str]:
+        """What each constant stands for, as torch code: {"A": "B.T @ B"}."""
+        return {name: self.code(math) for name, math in self._parts.items()}
+
+    @cached_property
+    def statement(self) -> str:
+        """Torch code of the identity's function with the bindings put in: equals f."""
+        return self.code(notation(self.bound.statement, collect=False))
+
+    @cached_property
+    def bindings_text(self) -> str:
+        """ "A := Bᵀ B"; "" where only names differ."""
+        if self._renamed_only:
+            return ""
+        wrt, variable = self.bound.identity.wrt, self.bound.variable
+        said = {wrt: Symbol(variable.name, variable.shape), **self._parts}
+        return ", ".join(f"{text_name(n)} := {text(m)}" for n, m in said.items() if text(m) != text_name(n))
+
+    @cached_property
+    def pattern_latex(self) -> str:
+        r"""The identity, "\nabla_x\, x^{\top} A x = (A + A^{\top}) x", in the user's letters where only names differ."""
+        left, right, wrt = self._rule
+        left = rf"\left({latex(left)}\right)" if isinstance(left, Plus | Quotient) else latex(left)
+        wrt = latex_name(wrt)
+        mark = rf"\nabla_{{{wrt}}}" if self._gradient else rf"\frac{{\partial}}{{\partial {wrt}}}"
+        return rf"{mark}\, {left} = {latex(right)}"
+
+    @cached_property
+    def pattern_text(self) -> str:
+        """The same in Unicode: "∇ₓ xᵀ A x = (A + Aᵀ) x"."""
+        left, right, wrt = self._rule
+        shown = f"({text(left)})" if isinstance(left, Plus | Quotient) or not self._gradient else text(left)
+        mark = f"∇{index_of(text_name(wrt))} {shown}" if self._gradient else f"∂{shown}/∂{text_name(wrt)}"
+        return f"{mark} = {text(right)}"
+
+    @cached_property
+    def simpler(self) -> tuple[tuple[str, str, str], ...]:
+        """What the derivative becomes under a further condition: ("A symmetric", LaTeX, text)."""
+        row = self.bound.identity
+        shorter = {condition: notation(simplify(row.trace(code))) for condition, code in row.simpler.items()}
+        return tuple((condition, latex(math), text(math)) for condition, math in shorter.items())
+
+    @cached_property
+    def _parts(self) -> dict[str, Math]:
+        parts = self.bound.bindings.items()
+        return {name: notation(simplify(part, self.symmetric), collect=False) for name, part in parts}
+
+    @cached_property
+    def _renamed_only(self) -> bool:
+        bare = [m.of if isinstance(m, Transpose) else m for m in self._parts.values()]
+        return all(isinstance(m, Symbol) for m in bare)
+
+    @property
+    def _gradient(self) -> bool:
+        return not self.bound.identity.node.shape
+
+    @cached_property
+    def _rule(self) -> tuple[Math, Math, str]:
+        """Function, gradient and variable, as they are shown."""
+        row = self.bound.identity
+        function, gradient, wrt = row.node, row.trace(row.gradient), row.wrt
+        if self._renamed_only:
+            function, gradient, wrt = self.bound.statement, self.bound.put_in(gradient), self.bound.variable.name
+        return notation(function, collect=False), notation(simplify(gradient)), wrt
+
+
+@dataclass(frozen=True)
+class ByEntries:
+    """The definition as an identity: a derivative written out entry by entry."""
+
+    name: str
+    statement: str
+    pattern_latex: str
+    pattern_text: str
+    source: str = "definition"
+    conditions: tuple[str, ...] = ()
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    bindings_text: str = ""
+    simpler: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A derivative in notation, and the code that computes it."""
+
+    math: Math
+    code: str
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The code's value; names are the inputs, torch and F."""
+        value = eval(self.code, {"torch": torch, "F": F}, dict(inputs))
+        return value if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """The derivative of f by one variable.
+
+    `latex`, `text` and `code` are None where no closed form was found; `verdict` says what was compared with what.
+    """
+
+    variable: str
+    kind: str  # "gradient", "jacobian", "hessian", "derivative"
+    left_latex: str
+    left_text: str
+    math: Math | None
+    code: str | None
+    identity: Match | ByEntries | None
+    uses: tuple[Match | ByEntries, ...]
+    verdict: Verdict
+    value: Tensor | None = None  # at the notebook's own tensors
+
+    @cached_property
+    def latex(self) -> str | None:
+        """The right-hand side in LaTeX."""
+        return None if self.math is None else latex(self.math)
+
+    @cached_property
+    def text(self) -> str | None:
+        """The right-hand side in Unicode."""
+        return None if self.math is None else text(self.math)
+
+    @cached_property
+    def formula(self) -> Any:
+        """The right-hand side as a SymPy expression, or None; SymPy is imported here."""
+        with leave_no_trace():
+            return None if self.math is None else sympy_form(self.math)
+
+    @property
+    def value_text(self) -> str:
+        """The numbers at the notebook's tensors, "" if there are none."""
+        if self.value is None:
+            return ""
+        line = str(_rounded(self.value.tolist()))
+        if self.value.ndim < 3 and len(line) <= 72:
+            return line
+        with torch._tensor_str.printoptions(precision=4, sci_mode=False, linewidth=100):
+            return str(self.value).removeprefix("tensor(").removesuffix(")").replace(", dtype=torch.float64", "").replace("\n       ", "\n")
+
+    def __str__(self) -> str:
+        return f"{self.left_text} = {self.text or 'no closed form'}"
+
+
+def _rounded(numbers: Any) -> Any:
+    """Nested lists of numbers to four places."""
+    return [_rounded(n) for n in numbers] if isinstance(numbers, list) else round(numbers, 4)
+
+
+# ---- the formula --------------------------------------------------------------------------------------------------
+
+
+def derived(trace: Trace, variable: str, order: int, symmetric: Sequence[str]) -> Node:
+    """The derivative's expression, simplified, with the declared symmetric constants."""
+    node = trace.node
+    for _ in range(order):
+        node = simplify(differentiate(node, trace.inputs[variable][0]))
+    return simplify(node, symmetric)
+
+
+def joined(trace: Trace, variables: Sequence[str], symmetric: Sequence[str]) -> Node:
+    """The derivatives by several scalars side by side: a gradient, or the columns of a Jacobian."""
+    rank = len(trace.node.shape)
+    columns = [
+        product([(derived(trace, v, 1, symmetric), range(rank)), (basis(len(variables), k), (rank,))],
+                (*trace.node.shape, len(variables)), range(rank + 1))
+        for k, v in enumerate(variables)
+    ]  # fmt: skip
+    return add([(1, c) for c in columns], columns[0].shape)
+
+
+def formula(node: Node, trace: Trace, shapes: Mapping[str, Sequence[Size]], like: Axes | None) -> Formula | None:
+    """The expression's notation and code; None where it has none.  `like`: the axes of the variable that a gradient is shaped as."""
+    axes = [own for _, own in trace.inputs.values()] + [trace.axes]
+    if any(len(group) > 1 for own in axes for group in own):
+        return None  # flattened axes: what the code returns would have another shape
+    math = notation(node)
+    try:
+        form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
+        code = torch_code(math, {name: own for name, (_, own) in trace.inputs.items()}, shapes, form)
+    except ValueError:
+        return None
+    return Formula(math, code)
+
+
+def one_entry(trace: Trace) -> bool:
+    """Whether f has a single entry: (), (1,), (1, 1)."""
+    return not trace.node.shape
+
+
+def kind_of(outputs: Sequence[int], inputs: Sequence[int], order: int) -> str:
+    """What the derivative is called, by the shapes of f's result and of the variable."""
+    if order == 2:
+        return "hessian"
+    wide = [sum(s != 1 for s in shape) for shape in (outputs, inputs)]
+    if wide[0] == 0:
+        return "gradient"
+    return "jacobian" if wide[0] == 1 and wide[1] <= 1 else "derivative"
+
+
+def left_side(name: str, variables: Sequence[str], kind: str, scalar: bool, ranks: tuple[int, int]) -> tuple[str, str]:
+    r"""What stands on the left, in LaTeX and text: \nabla_x f, \partial f / \partial x, with indices for tensors."""
+    f, f_text = latex_name(name), text_name(name)
+    xs, xs_text = ", ".join(map(latex_name, variables)), ", ".join(map(text_name, variables))
+    if len(variables) > 1:
+        xs, xs_text = f"({xs})", f"({xs_text})"
+    if kind == "hessian":
+        return rf"\nabla_{{{xs}}}^2 {f}", f"∇²{index_of(xs_text)} {f_text}"
+    if kind == "gradient" and not scalar:
+        return rf"\nabla_{{{xs}}} {f}", f"∇{index_of(xs_text)} {f_text}"
+    out, inner = INDICES[: ranks[0]], INDICES[ranks[0] : sum(ranks)]
+    if kind == "derivative" and sum(ranks) > 2:
+        below = f"_{{{inner}}}" if inner else ""
+        return (
+            rf"\frac{{\partial {f}_{{{out}}}}}{{\partial {xs}{below}}}",
+            f"∂{f_text}_{out}/∂{xs_text}" + (f"_{inner}" if inner else ""),
+        )
+    return rf"\frac{{\partial {f}}}{{\partial {xs}}}", f"∂{f_text}/∂{xs_text}"
+
+
+def index_of(name: str) -> str:
+    """The variable under ∇: ∇ₓ, or ∇_A where Unicode has no such letter."""
+    return SUBSCRIPT.get(name, f"_{name}")
+
+
+def has_indices(math: Math) -> bool:
+    """Whether the formula is written with indices."""
+    match math:
+        case Indexed():
+            return True
+        case Plus(parts=parts) | Times(parts=parts) | Listed(parts=parts):
+            return any(has_indices(p) for p in parts)
+    return False
+
+
+# ---- the identity -------------------------------------------------------------------------------------------------
+
+
+def matched(node: Node, variable: Leaf, code: Callable[[Math], str], symmetric: Sequence[str]) -> Match | None:
+    """The identity that a function is, in the user's names, or None."""
+    bound = match(node, variable)
+    if bound is None:
+        return None
+    row = bound.identity
+    return Match(row.name, row.source, row.conditions, bound, code, tuple(symmetric))
+
+
+def by_entries(kind: str, statement: str) -> ByEntries:
+    """What a list of partial derivatives rests on."""
+    if kind == "jacobian":
+        return ByEntries("Jacobian, entry by entry", statement, r"J_{ij} = \frac{\partial f_i}{\partial x_j}", "Jᵢⱼ = ∂fᵢ/∂xⱼ")
+    return ByEntries("gradient, entry by entry", statement, r"(\nabla f)_i = \frac{\partial f}{\partial x_i}", "(∇f)ᵢ = ∂f/∂xᵢ")

@@ -1,0 +1,135 @@
+"""The notation tree as a SymPy expression; vectors are n × 1 matrices there.
+
+An output format only: SymPy re-orders what it is given.  SymPy is imported on first use, and its warning filter, which
+it adds at import, is left to the caller's state guard.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+from ..expr import Size
+from ..notation import (
+    Chain,
+    Diag,
+    DiagonalOf,
+    Entry,
+    Hadamard,
+    Identity,
+    Letter,
+    Listed,
+    Math,
+    MatrixPower,
+    Norm,
+    Num,
+    Ones,
+    Plus,
+    Pow,
+    Quotient,
+    Symbol,
+    Times,
+    Trace,
+    Transpose,
+    Unit,
+    Zero,
+    rank,
+)
+
+
+def sympy_form(math: Math) -> Any:
+    """The expression, or None where SymPy has no form for it (more than two indices)."""
+    try:
+        return _form(math)
+    except NotImplementedError:
+        return None
+
+
+def _size(size: Size) -> Any:
+    import sympy
+
+    return sympy.Integer(size) if isinstance(size, int) else sympy.Symbol(size, integer=True, positive=True)
+
+
+def _number(value: Fraction | float) -> Any:
+    import sympy
+
+    return sympy.Rational(value.numerator, value.denominator) if isinstance(value, Fraction) else sympy.Float(value)
+
+
+def _symbol(math: Symbol) -> Any:
+    import sympy
+
+    if not math.shape:
+        return sympy.Symbol(math.name, real=True)
+    rows, columns = (*map(_size, math.shape), sympy.Integer(1))[:2]
+    return sympy.MatrixSymbol(math.name, rows, columns)
+
+
+def _as_scalar(form: Any) -> Any:
+    """The entry of a 1 × 1 matrix expression."""
+    return form[0, 0] if getattr(form, "is_Matrix", False) else form
+
+
+def _form(math: Math) -> Any:
+    import sympy
+    from sympy.matrices.expressions import HadamardProduct, hadamard_power
+
+    match math:
+        case Num(value=value):
+            return _number(value)
+        case Symbol():
+            return _symbol(math)
+        case Letter(letter=letter):
+            return _size(letter)
+        case Ones(size=size):
+            return sympy.OneMatrix(_size(size), 1)
+        case Identity(size=size):
+            return sympy.Identity(_size(size))
+        case Zero(shape=shape):
+            return sympy.ZeroMatrix(*(*map(_size, shape), 1)[:2]) if shape else sympy.Integer(0)
+        case Transpose(of=of):
+            return sympy.Transpose(_form(of)).doit(deep=False)
+        case MatrixPower(of=of, count=count):
+            return sympy.MatPow(_form(of), count)
+        case Plus(parts=parts):
+            return reduce(lambda a, b: a + b, map(_form, parts))
+        case Chain(parts=parts):
+            whole = sympy.MatMul(*map(_form, parts))
+            return _as_scalar(whole) if rank(math) == 0 else whole
+        case Times(parts=parts):
+            return reduce(lambda a, b: a * b, map(_form, parts))
+        case Quotient(top=top, bottom=bottom, entrywise=False):
+            return _form(top) / _form(bottom)
+        case Quotient(top=top, bottom=bottom):
+            below = hadamard_power(_form(bottom), -1)
+            return below if isinstance(top, Num) and top.value == 1 else HadamardProduct(_form(top), below)
+        case Hadamard(parts=parts):
+            return HadamardProduct(*map(_form, parts))
+        case Pow(base=base, exponent=p, entrywise=entrywise):
+            return hadamard_power(_form(base), _number(p)) if entrywise else _form(base) ** _number(p)
+        case Norm(of=of):
+            inner = _form(of)
+            return sympy.sqrt(sympy.Trace(sympy.MatMul(sympy.Transpose(inner), inner)))
+        case Trace(of=of):
+            return sympy.Trace(_form(of))
+        case Diag(of=of):
+            return sympy.DiagMatrix(_form(of))
+        case DiagonalOf(of=of):
+            return sympy.DiagonalMatrix(_form(of)) * sympy.OneMatrix(_form(of).shape[0], 1)
+        case Entry(of=of, positions=positions):
+            return _form(of)[(*positions, 0)[:2]]
+        case Unit(size=size, position=k):
+            return sympy.Matrix([int(i == k) for i in range(size)]) if isinstance(size, int) else _unit(size, k)
+        case Listed(parts=parts):
+            rows = [p.parts if isinstance(p, Listed) else (p,) for p in parts]
+            return sympy.Matrix([[_form(entry) for entry in row] for row in rows])
+    raise NotImplementedError(type(math).__name__)
+
+
+def _unit(size: str, position: int) -> Any:
+    import sympy
+
+    i, j = sympy.symbols("i j", integer=True)
+    return sympy.FunctionMatrix(_size(size), 1, sympy.Lambda((i, j), sympy.KroneckerDelta(i, position)))

@@ -1,0 +1,93 @@
+"""What a run of the user's function shows about its arguments, while their shapes are looked for.
+
+In: a Subject and tensors.  Out: after the run, whether a 1-D tensor was transposed, whether one argument
+was broadcast against another, and which arguments enter more than scalar arithmetic. Every tensor remembers
+from which arguments it was computed.
+Not known here: what follows from that for the shapes (inference.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from .calling import Running, replacements
+from .capture import Subject
+from .sampling import words
+
+ARITHMETIC = words(
+    "add sub mul div pow neg rsub radd rmul rdiv rpow true_divide square exp log sqrt sin cos tan abs "
+    "reciprocal multiply subtract divide negative sinh cosh tanh sigmoid relu softplus log1p expm1 "
+    "erf expit logsigmoid silu gelu iadd isub imul itruediv truediv rtruediv"
+)
+ACTIVATIONS = words("tanh sigmoid relu softplus expit logsigmoid silu gelu")
+PAIRWISE = words("mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy")
+NEUTRAL = words("shape size dim ndim dtype device numel len is_floating_point requires_grad")
+
+
+class Watching(Running):
+    """Notes transposed 1-D tensors, broadcasting between arguments, and arguments used beyond scalar
+    arithmetic."""
+
+    def __init__(self, subject: Subject, inputs: Mapping[str, Tensor], square: bool) -> None:
+        super().__init__(replacements(subject, inputs))
+        self.square = square
+        self.transposed, self.broadcast = False, ""
+        self.called: set[str] = set()
+        self.elsewhere: set[str] = set()
+        self.sources = {id(t): frozenset([n]) for n, t in inputs.items()}
+        self.alive: list[Tensor] = list(inputs.values())
+
+    def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Carry out one call, and note where its tensors come from."""
+        name = call_name(func)
+        if name in NEUTRAL:
+            return func(*args, **kwargs)
+        tensors = list(_tensors((args, kwargs)))
+        origins = [self.sources.get(id(t), frozenset()) for t in tensors]
+        self.look(name, tensors, origins)
+        result = func(*args, **kwargs)
+        everything = frozenset().union(*origins)
+        for tensor in _tensors(result):
+            self.alive.append(tensor)
+            self.sources[id(tensor)] = everything
+        return result
+
+    def look(self, name: str, tensors: list[Tensor], origins: list[frozenset[str]]) -> None:
+        """What one call says about its arguments."""
+        self.called.add(name)
+        if name in ("T", "mT", "t", "H", "transpose") and tensors and tensors[0].ndim == 1:
+            self.transposed = True
+        elif name not in ARITHMETIC:
+            self.elsewhere |= frozenset().union(*origins)
+        if self.square and name in ("trace", "diagonal", "diag") and tensors and tensors[0].ndim == 2:
+            rows, columns = tensors[0].shape
+            if rows != columns and (name == "trace" or 1 not in (rows, columns)):
+                raise RuntimeError(f"{name} of a {rows} by {columns} matrix")
+        if name in ARITHMETIC or name in PAIRWISE:
+            for (a, of_a), (b, of_b) in itertools.combinations(zip(tensors, origins, strict=True), 2):
+                if a.shape != b.shape and min(a.numel(), b.numel()) > 1 and not of_a & of_b:
+                    names = [" and ".join(sorted(o)) or "a constant" for o in (of_a, of_b)]
+                    self.broadcast = f"{name} of {names[0]} with {names[1]}"
+
+
+def call_name(func: Any) -> str:
+    """add for torch.add, Tensor.add_, Tensor.__add__; T for the attribute."""
+    name = str(getattr(func, "__name__", ""))
+    if name == "__get__":
+        name = str(getattr(func.__self__, "__name__", ""))
+    return name.strip("_")
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Tensors in nested lists, tuples and dicts."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))

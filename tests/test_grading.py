@@ -1,0 +1,261 @@
+"""Grades of answers: the corpus, every kind of answer, sentences, counterexamples; the oracle is autograd."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from matmagic.capture import Subject, parse, run, subject, subject_of
+from matmagic.claims import claim_of_option
+from matmagic.counterexamples import entries
+from matmagic.grading import Grade, grade_claim, grade_claims
+from matmagic.options import Options
+from matmagic.shapes import find_shapes
+from matmagic.verify import derivative_of
+
+CORPUS = tomllib.loads((Path(__file__).parent / "corpus" / "claims_open.toml").read_text())["claim"]
+
+
+def asked(cell: str, name: str = "f") -> Subject:
+    names: dict[str, Any] = {"torch": torch, "F": F}
+    exec(cell, names)
+    return subject_of(names[name], names)
+
+
+def grade(
+    cell: str, claim: str, variable: str = "x", order: int = 1, right: str | None = None, **given: Any
+) -> Grade:
+    about, options = asked(cell), Options(**given)
+    shapes = find_shapes(about, options)
+    return grade_claim(
+        about, shapes, options.assume, options, variable, order, claim_of_option(claim, about), right, None
+    )
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case["id"])
+def test_corpus(case: dict[str, Any]) -> None:
+    about = asked(case["cell"], case.get("fn", "f"))
+    options = Options(shapes={n: s or "()" for n, s in case["shapes"].items()}, assume=case.get("assume", {}))
+    shapes = find_shapes(about, options)
+    claim = claim_of_option(case["claim"], about)
+    found = grade_claim(
+        about, shapes, options.assume, options, case["wrt"], case["order"], claim, case.get("right"), None
+    )
+    assert found.verdict == case["verdict"]
+    assert found.why in (case["why"], *case.get("also", []))
+    assert found.condition == case.get("condition")
+    if found.counterexample and found.value_only is False:
+        truth = derivative_of(about, found.counterexample, case["wrt"], case["order"])
+        value = torch.as_tensor(claim.evaluate(found.counterexample))
+        assert value.shape != truth.shape or not torch.allclose(value.double(), truth, atol=1e-4)
+
+
+QUADRATIC = "def f(x, A): return x.T @ A @ x"
+
+
+def test_sentence_of_the_first_page() -> None:
+    found = grade(QUADRATIC, "2 * A @ x", right="(A + Aᵀ) x")
+    assert found.sentence == (
+        "Your answer 2 * A @ x is right only if A is symmetric: it is (A + Aᵀ) x in general. "
+        "It fails at A = [[0, 1], [0, 0]], x = [1, 1]."
+    )
+    assert list(found.counterexample) == ["A", "x"] and found.counterexample["x"].shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "claim, sentence",
+    [
+        ("(A + A.T) @ x", "Your answer (A + A.T) @ x is right."),
+        (
+            "-(A + A.T) @ x",
+            "Your answer -(A + A.T) @ x is wrong: the sign is wrong; it is G. "
+            "It fails at x = [1, 1], A = [[0, 1], [0, 0]].",
+        ),
+        (
+            "x.T @ (A + A.T)",
+            "Your answer x.T @ (A + A.T) is wrong: its shape is (1, n) in place of (n, 1); it is G.",
+        ),
+    ],
+)
+def test_sentences(claim: str, sentence: str) -> None:
+    assert grade(QUADRATIC, claim, right="G").sentence == sentence
+
+
+def test_hint_does_not_tell_the_formula() -> None:
+    found = grade(QUADRATIC, "A @ x", right="(A + Aᵀ) x")
+    assert found.hint == "A term is missing, the rest is right." and "(A + Aᵀ) x" in found.sentence
+
+
+RIDGE = "def f(w, X, y, lam): return ((X @ w - y) ** 2).sum() + lam * (w @ w)"
+ENTROPY = "def f(z, y): return -(y * F.log_softmax(z, 0)).sum()"
+REASONS = [
+    (RIDGE, "2 * X.T @ (X @ w - y) + lam * w", "w", "missing-term"),
+    (RIDGE, "2 * X.T @ (X @ w - y) - 2 * lam * w", "w", "missing-term"),
+    (RIDGE, "2 * X.T @ X @ w + 2 * lam * w", "w", "missing-term"),
+    (RIDGE, "X.T @ (X @ w - y) + lam * w", "w", "factor"),
+    ("def f(X, A, B): return torch.trace(A @ X @ B @ X)", "(A @ X @ B).T", "X", "missing-term"),
+    ("def f(x, A): return torch.exp(-x @ A @ x)", "-(A + A.T) @ x", "x", "factor"),
+    ("def f(x): return torch.sin(x).sum() + x.sum()", "torch.sin(x)", "x", "wrong-function"),
+    ("def f(x): return (x ** 3).sum()", "x ** 2", "x", "factor"),
+    ("def f(x): return (x ** 3).sum()", "3 * x", "x", "wrong-function"),
+    ("def f(x, A): return A @ torch.exp(x)", "A", "x", "wrong-function"),
+    (
+        "def f(x): return torch.softmax(x, 0)",
+        "torch.diag(torch.softmax(x, 0))",
+        "x",
+        "missing-term wrong-function",
+    ),
+    (
+        "def f(x): return torch.exp(torch.sin(x))",
+        "torch.exp(torch.sin(x)) * torch.cos(x)",
+        "x",
+        "shape/layout",
+    ),
+    (QUADRATIC, "((A + A.T) @ x).reshape(-1)", "x", "shape/layout"),
+    (QUADRATIC, "(A + A.T) @ x @ torch.ones(1, 2)", "x", "shape/layout"),
+    (QUADRATIC, "x @ A", "x", "shape/layout"),
+    ("def f(X): return torch.trace(X @ X @ X)", "3 * X @ X", "X", "transposed"),
+    ("def f(x, y): return x ** 2 + 3 * x * y", "2 * x", "x", "missing-term"),
+]
+
+
+@pytest.mark.parametrize("cell, claim, variable, why", REASONS)
+def test_reasons(cell: str, claim: str, variable: str, why: str) -> None:
+    found = grade(cell, claim, variable, shapes={"x": "n"} if "exp(torch.sin" in cell else {})
+    assert found.verdict in ("wrong", "correct-if")
+    assert found.why in why.split() or (found.why == "condition-needed" and "X @ X" in claim), found
+
+
+CONDITIONS = [
+    ("def f(x): return torch.norm(x)", "x", "x", "x unit"),
+    ("def f(x): return x.abs().sum()", "torch.ones_like(x)", "x", "x positive"),
+    (ENTROPY, "torch.softmax(z, 0) - y", "z", "y simplex"),
+    ("def f(x, Q): return (Q @ x) @ (Q @ x)", "2 * x", "x", None),
+    ("def f(X): return torch.linalg.slogdet(X)[1]", "torch.inverse(X)", "X", "X symmetric"),
+    ("def f(x, A): return torch.exp(-x @ A @ x)", "-2 * torch.exp(-x @ A @ x) * A @ x", "x", "A symmetric"),
+]
+
+
+@pytest.mark.parametrize("cell, claim, variable, condition", CONDITIONS)
+def test_conditions(cell: str, claim: str, variable: str, condition: str | None) -> None:
+    found = grade(cell, claim, variable)
+    assert found.condition == condition
+    assert found.verdict == ("correct-if" if condition else "wrong")
+
+
+def test_a_square_matrix_may_be_orthogonal() -> None:
+    cell = "def f(x, Q): return (Q @ x) @ (Q @ x)"
+    assert grade(cell, "2 * x", shapes={"x": "n", "Q": "n,n"}).condition == "Q orthogonal"
+
+
+def test_a_property_that_makes_the_question_empty_does_not_count() -> None:
+    found = grade(QUADRATIC, "0 * x")
+    assert found.verdict == "wrong" and found.condition is None
+
+
+def test_a_branch_is_not_hidden_by_a_property() -> None:
+    cell = "def f(x): return F.smooth_l1_loss(x, torch.zeros_like(x), reduction='sum', beta=0.1)"
+    assert grade(cell, "torch.sign(x)").verdict == "wrong"
+
+
+WRONG = [
+    ("def f(x): return (1.38e-23 * x) @ x", "-2 * 1.38e-23 * x"),
+    ("def f(x): return 1 + (1e-20 * x) @ x", "1e-20 * x"),
+    ("def f(x): return torch.softmax(x, 0).sum()", "1e-15 * x"),
+    ("def f(x): return x @ x", "2 * x * 1.0001"),
+    ("def f(x): return x @ x", "2.0000001 * x"),
+    ("def f(x): return x @ x", "2 * x + 0 / (x - x)"),
+    ("def f(x): return x @ x", "2 * x[:0]"),
+    ("def f(x): return x @ x", "2 * x.reshape(-1, 1)"),
+    ("def f(x): return torch.relu(x).sum()", "torch.sigmoid(1e2 * x)"),
+    ("def f(x): return torch.clamp(x, max=2.0).sum()", "torch.ones_like(x)"),
+]
+
+
+@pytest.mark.parametrize("cell, claim", WRONG)
+def test_a_wrong_answer_is_never_correct(cell: str, claim: str) -> None:
+    assert grade(cell, claim).verdict != "correct"
+
+
+def test_a_right_answer_to_a_vanishing_gradient() -> None:
+    assert grade("def f(x): return torch.softmax(x, 0).sum()", "0 * x").verdict == "correct"
+
+
+# --------------------------------------------------------------------------- cells
+
+
+def grades(cell: str, setup: str = "", wrt: tuple[str, ...] = ()) -> tuple[Grade, ...]:
+    names: dict[str, Any] = {"torch": torch, "F": F}
+    exec(setup, names)
+    read = parse(cell)
+    about = subject(read, names, None, run(read, names))
+    options = Options()
+    shapes = find_shapes(about, options)
+    order = 2 if any(c.kind == "hessian" for c in about.claims) else 1
+    variables = wrt or about.returned_grads or about.parameters
+    return grade_claims(about, shapes, {}, options, [(v, order) for v in variables], about.claims)
+
+
+COLUMNS = "A = torch.randn(2, 2); x, y = (torch.randn(2, 1, requires_grad=True) for _ in range(2))"
+BACKWARD = "def grad_f(A, x, y):\n    f = x.T @ A @ y\n    f.backward()\n    return x.grad, y.grad\n"
+
+
+def test_answers_in_a_cell_in_backward_style() -> None:
+    found = grades(BACKWARD + "expected_grad_x = A @ y\nexpected_grad_y = A @ x\n", COLUMNS)
+    assert [(g.variable, g.verdict, g.line) for g in found] == [("x", "correct", 5), ("y", "wrong", 6)]
+
+
+def test_a_jacobian_of_a_function_that_reads_a_matrix() -> None:
+    cell = "def f(x): return A @ x\nexpected_jacobian = A\n"
+    (found,) = grades(cell, "A = torch.randn(2, 3); x = torch.randn(3, 1)")
+    assert found.verdict == "correct" and not found.value_only
+
+
+def test_a_claim_without_a_variable_is_graded_against_all() -> None:
+    cell = "def f(x, A, y): return x.T @ A @ y\nexpected_gradient = A.T @ x\n"
+    (found,) = grades(cell, COLUMNS)
+    assert (found.variable, found.verdict) == ("y", "correct")
+    assert found.sentence == "Your answer A.T @ x is right for y."
+
+
+def test_a_claim_in_numbers_is_graded_at_the_notebooks_values() -> None:
+    setup = "A = torch.eye(2); x = torch.tensor([[1.0], [2.0]])"
+    for numbers, verdict in (("[[2.0], [4.0]]", "correct"), ("[[2.0], [3.0]]", "wrong")):
+        cell = f"def f(x, A): return x.T @ A @ x\nexpected_gradient = torch.tensor({numbers})\n"
+        (found,) = grades(cell, setup, ("x",))
+        assert found.verdict == verdict and (found.value_only or verdict == "wrong")
+
+
+def test_a_claim_with_sizes_of_its_own_is_graded_at_these() -> None:
+    cell = "def f(x, A): return x.T @ A @ x\nexpected_gradient = (A + A.T) @ x + torch.zeros(2, 1)\n"
+    (found,) = grades(cell, "A = torch.eye(2); x = torch.tensor([[1.0], [2.0]])", ("x",))
+    assert found.verdict == "correct" and found.value_only and "at the notebook's sizes" in found.sentence
+
+
+def test_a_claim_that_fails_is_undecided() -> None:
+    cell = "def f(x, A): return x.T @ A @ x\nexpected_gradient = foo @ x\n"
+    (found,) = grades(cell, COLUMNS, ("x",))
+    assert found.verdict == "undecided" and "NameError: name 'foo' is not defined" in found.sentence
+
+
+def test_right_only_where_sizes_are_equal() -> None:
+    found = grade("def f(X, A): return (A * X).sum()", "A + A.T - A.T", "X")
+    assert found.verdict == "wrong" and found.hint.endswith("It is right only where all sizes are equal.")
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        ([[1.0], [2.0]], "[1, 2]"),
+        ([[1.0, 2.0]], "[1, 2]"),
+        ([[0.0, 1.0], [0.5, 0.0]], "[[0, 1], [0.5, 0]]"),
+        (2.0, "2"),
+    ],
+)
+def test_entries(value: Any, text: str) -> None:
+    assert entries(torch.tensor(value)) == text

@@ -1,0 +1,335 @@
+"""Draws, autograd and verdicts; the oracles are torch.func, the definitions, and corrupted formulas."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from matmagic.capture import Subject, subject_of
+from matmagic.errors import ResultError
+from matmagic.options import Options
+from matmagic.sampling import SAMPLERS, SQUARE, holds
+from matmagic.shapes import Shapes, find_shapes
+from matmagic.verify import Verdict, derivative_of, differences_agree, domain_of, draws, sample, verify
+
+Formula = Callable[[Mapping[str, Tensor]], Tensor]
+
+
+def subject(cell: str, setup: str = "") -> Subject:
+    names: dict[str, Any] = {"torch": torch, "F": F}
+    exec(setup, names)
+    exec(cell, names)
+    return subject_of(names["f"], names)
+
+
+def check(cell: str, variable: str, candidate: Formula | None, order: int = 1, **given: Any) -> Verdict:
+    asked, options = subject(cell), Options(**given)
+    return verify(asked, find_shapes(asked, options), options.assume, options, variable, order, candidate)
+
+
+def formula(text: str) -> Formula:
+    return lambda inputs: eval(text, {"torch": torch, **inputs})
+
+
+# --------------------------------------------------------------------------- samples
+
+
+@pytest.mark.parametrize("prop", SAMPLERS)
+@pytest.mark.parametrize("shape", [(4, 4), (5, 3), (6,), (4, 1), ()])
+def test_samples_have_their_property(prop: str, shape: tuple[int, ...]) -> None:
+    if (prop in SQUARE and shape != (4, 4)) or (
+        prop in ("orthonormal-columns", "contraction") and len(shape) != 2
+    ):
+        pytest.skip("a property of matrices")
+    for seed in range(5):
+        value = sample(shape, prop, torch.Generator().manual_seed(seed))
+        assert value.shape == shape and value.dtype == torch.float64
+        if prop in ("simplex", "one-hot") and shape == ():
+            continue
+        assert holds(value, prop), value
+
+
+def test_orthogonal_samples_have_both_determinants() -> None:
+    signs = {
+        round(float(torch.linalg.det(sample((3, 3), "orthogonal", torch.Generator().manual_seed(s)))))
+        for s in range(20)
+    }
+    assert signs == {1, -1}
+
+
+@pytest.mark.parametrize(
+    "prop", ["symmetric", "orthogonal", "diagonal", "positive", "unit", "simplex", "one-hot"]
+)
+def test_a_generic_value_has_no_property(prop: str) -> None:
+    assert not holds(sample((4, 4), None, torch.Generator().manual_seed(1)), prop)
+
+
+def test_index_samples() -> None:
+    value = sample((50,), "index<3", torch.Generator().manual_seed(0))
+    assert value.dtype == torch.int64 and set(value.tolist()) == {0, 1, 2}
+
+
+# --------------------------------------------------------------------------- draws
+
+
+def test_draws_differ_in_size_and_honour_properties() -> None:
+    asked, options = subject("def f(x, A): return x @ A @ x"), Options(assume={"A": "symmetric"})
+    shapes = find_shapes(asked, options)
+    drawn = list(draws(asked, shapes, options.assume, options))
+    assert len(drawn) == 6 and len({d["x"].shape for d in drawn}) >= 5
+    assert all(torch.equal(d["A"], d["A"].T) for d in drawn)
+
+
+def test_notebook_values_are_one_more_draw() -> None:
+    asked = subject("def f(x): return x @ x", "x = torch.tensor([1.0, 2.0])")
+    drawn = list(draws(asked, find_shapes(asked, Options()), {}, Options()))
+    assert len(drawn) == 7 and drawn[-1]["x"].tolist() == [1.0, 2.0]
+
+
+def test_global_random_state_is_not_touched() -> None:
+    before = torch.get_rng_state()
+    check("def f(x): return x @ x", "x", formula("2 * x"))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_function_that_is_nowhere_finite() -> None:
+    with pytest.raises(ResultError, match="not finite"):
+        check("def f(x): return torch.log(-x.abs()).sum()", "x", None)
+
+
+def test_draws_where_f_is_not_finite_are_replaced() -> None:
+    assert check("def f(X): return torch.logdet(X)", "X", formula("torch.linalg.inv(X).T")).ok
+
+
+@pytest.mark.parametrize(
+    "cell, needed",
+    [
+        ("def f(x): return torch.sqrt(x).sum()", {"x": "positive"}),
+        ("def f(x): return torch.logit(x).sum()", {"x": "unit-interval"}),
+        ("def f(X): return torch.linalg.cholesky(X).sum()", {"X": "positive-definite"}),
+        ("def f(A): return torch.linalg.eigvalsh(A).sum()", {"A": "symmetric"}),
+        ("def f(L): return torch.tril(L).sum()", {}),
+        ("def f(x): return x @ x", {}),
+    ],
+)
+def test_domain(cell: str, needed: dict[str, str]) -> None:
+    asked = subject(cell)
+    assert domain_of(asked, find_shapes(asked, Options()), {}, Options()) == needed
+
+
+# --------------------------------------------------------------------------- autograd's derivative
+
+LAYOUTS = [
+    ("a.T @ x", {"a": (3, 1), "x": (3, 1)}, (3, 1)),
+    ("x @ x", {"x": (3,)}, (3,)),
+    ("A @ x", {"A": (4, 3), "x": (3, 1)}, (4, 3)),
+    ("A @ x", {"A": (4, 3), "x": (3,)}, (4, 3)),
+    ("A @ x", {"A": (1, 3), "x": (3, 1)}, (3, 1)),
+    ("A @ x @ A", {"A": (3, 3), "x": (3, 3)}, (3, 3, 3, 3)),
+    ("x.T * 2", {"x": (3, 1)}, (3, 3)),
+    ("x * a", {"x": (), "a": (4,)}, (4,)),
+    ("x ** 2", {"x": ()}, ()),
+]
+
+
+@pytest.mark.parametrize("body, sizes, layout", LAYOUTS)
+def test_layout_and_numbers(body: str, sizes: dict[str, tuple[int, ...]], layout: tuple[int, ...]) -> None:
+    asked = subject(f"def f({', '.join(sizes)}): return {body}")
+    g = torch.Generator().manual_seed(0)
+    inputs = {n: torch.randn(s, dtype=torch.float64, generator=g) for n, s in sizes.items()}
+    derivative = derivative_of(asked, inputs, "x")
+    other = torch.func.jacrev(lambda x: asked.function(**{**inputs, "x": x}))(inputs["x"])
+    assert derivative.shape == layout and torch.allclose(derivative, other.reshape(layout))
+
+
+def test_hessian_counts_a_column_as_a_vector() -> None:
+    asked = subject("def f(x, A): return x.T @ A @ x")
+    inputs = {
+        "x": torch.ones(3, 1, dtype=torch.float64),
+        "A": torch.arange(9.0, dtype=torch.float64).reshape(3, 3),
+    }
+    assert torch.equal(derivative_of(asked, inputs, "x", 2), inputs["A"] + inputs["A"].T)
+
+
+def test_backward_style_and_read_tensors() -> None:
+    cell = "def f(x):\n    y = x.T @ A @ x\n    y.backward()\n    return x.grad"
+    asked = subject(cell, "A = torch.randn(3, 3); x = torch.randn(3, 1, requires_grad=True)")
+    shapes = find_shapes(asked, Options())
+    assert verify(asked, shapes, {}, Options(), "x", 1, formula("(A + A.T) @ x")).ok
+    assert verify(asked, shapes, {}, Options(), "A", 1, formula("x @ x.T")).ok
+    assert asked.namespace["x"].grad is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(x.detach() ** 2).sum()",
+        "torch.tensor([x[0] ** 2, x[1] * 3]).sum()",
+        "x.data @ x.data",
+        "torch.no_grad()(lambda t: t @ t)(x)",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Converting a tensor")
+def test_a_cut_graph_is_said(body: str) -> None:
+    asked = subject(f"def f(x): return {body}")
+    with pytest.raises(ResultError, match=r"f changes with x, but autograd can't see it: the graph is cut"):
+        derivative_of(asked, {"x": torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)}, "x")
+
+
+def test_a_variable_that_is_not_used_has_derivative_zero() -> None:
+    asked = subject("def f(x, a): return (a ** 2).sum()")
+    inputs = {"x": torch.ones(3, dtype=torch.float64), "a": torch.ones(3, dtype=torch.float64)}
+    assert derivative_of(asked, inputs, "x").tolist() == [0, 0, 0]
+
+
+def test_a_function_may_change_its_argument() -> None:
+    asked = subject("def f(x):\n    x.mul_(2)\n    return (x ** 2).sum()")
+    inputs = {"x": torch.tensor([1.0, 2.0], dtype=torch.float64)}
+    assert derivative_of(asked, inputs, "x").tolist() == [8, 16] and inputs["x"].tolist() == [1, 2]
+
+
+# --------------------------------------------------------------------------- differences
+
+WRONG_BACKWARD = """
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        right = 2 * x * g
+        right[3, 0] *= 0.99
+        return right
+def f(x): return Square.apply(x).sum()
+"""
+
+
+def test_a_wrong_backward_is_caught_and_named() -> None:
+    asked = subject(WRONG_BACKWARD)
+    inputs = {"x": torch.ones(4, 1, dtype=torch.float64)}
+    ok, error, text = differences_agree(asked, inputs, "x", derivative_of(asked, inputs, "x"))
+    assert not ok and error > 1e-4
+    assert text == "entry (3, 0): backward gives 1.98, differences give 2"
+    options = Options(shapes={"x": "5,1"})
+    verdict = verify(asked, find_shapes(asked, options), {}, options, "x", 1, None)
+    assert not verdict.autograd_ok and "entry (3, 0)" in verdict.text
+
+
+@pytest.mark.parametrize(
+    "body, prop",
+    [
+        ("torch.exp(x).sum()", None),
+        ("torch.tanh(x)", None),
+        ("x @ x.T", None),
+        ("torch.linalg.inv(x).sum()", "invertible"),
+        ("torch.linalg.eigvalsh(x)[-1]", "symmetric"),
+        ("torch.linalg.cholesky(x)", "positive-definite"),
+        ("(1e6 * x).sum() + 1e8", None),
+        ("1e-9 * (x ** 3).sum()", None),
+        ("x.sum() * 0", None),
+    ],
+)
+def test_differences_agree_with_autograd(body: str, prop: str | None) -> None:
+    asked = subject(f"def f(x): return {body}")
+    inputs = {"x": sample((4, 4), prop, torch.Generator().manual_seed(2))}
+    ok, error, text = differences_agree(asked, inputs, "x", derivative_of(asked, inputs, "x"))
+    assert ok and text == "", (error, text)
+
+
+@pytest.mark.parametrize("scale", [1.0001, -1.0, 0.0])
+def test_differences_refuse_a_wrong_gradient(scale: float) -> None:
+    asked = subject("def f(x): return torch.sin(x).sum()")
+    inputs = {"x": torch.tensor([0.3, 1.2, -0.5], dtype=torch.float64)}
+    assert not differences_agree(asked, inputs, "x", scale * derivative_of(asked, inputs, "x"))[0]
+
+
+@pytest.mark.parametrize("body", ["(x * torch.rand_like(x)).sum()", "F.dropout(x, 0.5).sum()"])
+def test_a_random_function_is_said(body: str) -> None:
+    verdict = check(f"def f(x): return {body}", "x", None)
+    assert not verdict.autograd_ok and "random or keeps state" in verdict.text
+
+
+def test_partly_detached_functions_disagree() -> None:
+    assert not check("def f(x): return x.detach() @ x", "x", formula("x")).autograd_ok
+
+
+# --------------------------------------------------------------------------- verdicts
+
+RIGHT = [
+    ("def f(x, A): return x @ A @ x", "x", "(A + A.T) @ x", 1),
+    ("def f(x, A): return x.T @ A @ x", "x", "(A + A.T) @ x", 1),
+    ("def f(x, A): return x @ A @ x", "x", "A + A.T", 2),
+    ("def f(X, a, b): return a.T @ X @ b", "X", "a @ b.T", 1),
+    ("def f(x, A): return A @ x", "x", "A", 1),
+    (
+        "def f(x): return torch.softmax(x, 0)",
+        "x",
+        "torch.diag(torch.softmax(x, 0)) - torch.outer(torch.softmax(x, 0), torch.softmax(x, 0))",
+        1,
+    ),
+    ("def f(x): return torch.softmax(x, 0).sum()", "x", "0 * x", 1),
+]
+CORRUPTED: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "negated": lambda t: -t,
+    "scaled": lambda t: 1.0001 * t,
+    "transposed": lambda t: t.mT if t.ndim == 2 else t.unsqueeze(-1),
+    "flattened": lambda t: t.reshape(1, -1),
+    "one entry off": lambda t: t + 1e-4 * (torch.arange(t.numel()).reshape(t.shape) == t.numel() - 1),
+    "not a number": lambda t: t * math.nan,
+    "infinite": lambda t: t / 0.0,
+}
+
+
+@pytest.mark.parametrize("cell, variable, text, order", RIGHT)
+def test_right_formulas_are_accepted(cell: str, variable: str, text: str, order: int) -> None:
+    verdict = check(cell, variable, formula(text), order)
+    assert verdict.ok and verdict.autograd_ok and verdict.max_error < 1e-13, verdict
+    assert verdict.draws == 6 and verdict.text.startswith("checked on 6 random draws, largest error ")
+
+
+@pytest.mark.parametrize("how", CORRUPTED)
+@pytest.mark.parametrize("cell, variable, text, order", RIGHT[:6])
+def test_corrupted_formulas_are_refused(cell: str, variable: str, text: str, order: int, how: str) -> None:
+    if how == "transposed" and (order == 2 or "softmax" in text):
+        pytest.skip("symmetric")
+    assert not check(cell, variable, lambda inputs: CORRUPTED[how](formula(text)(inputs)), order).ok
+
+
+@pytest.mark.parametrize(
+    "body, wrong",
+    [
+        ("(1.38e-23 * x) @ x", "-2 * 1.38e-23 * x"),
+        ("1 + (1e-20 * x) @ x", "1e-20 * x"),
+        ("torch.softmax(x, 0).sum()", "1e-15 * x"),
+        ("F.huber_loss(x, torch.zeros_like(x), reduction='sum')", "x"),
+    ],
+)
+def test_tiny_gradients_and_hidden_branches_are_refused(body: str, wrong: str) -> None:
+    assert not check(f"def f(x): return {body}", "x", formula(wrong)).ok
+
+
+def test_a_candidate_that_raises_is_not_right() -> None:
+    assert not check("def f(x, A): return A @ x", "x", formula("A @ A")).ok
+
+
+def test_same_seed_same_verdict() -> None:
+    cell = "def f(x, A): return x @ A @ x"
+    assert check(cell, "x", formula("(A + A.T) @ x")) == check(cell, "x", formula("(A + A.T) @ x"))
+
+
+def test_a_draw_takes_little_time() -> None:
+    asked, options = subject("def f(x, A): return x @ A @ x"), Options(trials=20)
+    shapes = Shapes({"x": ("n",), "A": ("n", "n")})
+    verify(asked, shapes, {}, options, "x", 1, formula("(A + A.T) @ x"))
+    start = time.perf_counter()
+    verify(asked, shapes, {}, options, "x", 1, formula("(A + A.T) @ x"))
+    assert (time.perf_counter() - start) / 20 < 0.01
