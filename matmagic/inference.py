@@ -201,7 +201,8 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
         if key in seen:
             continue
         seen.add(key)
-        for pool in (FIRST, SECOND):
+        fixed = any(isinstance(t, int) and t > 1 for shape in dims.values() for t in shape)
+        for pool in (FIRST, SECOND, FIRST[5:]) if fixed else (FIRST, SECOND):  # a fixed size among larger ones too
             outcome, sizes = search.run(dims, pool)
             if outcome.error is not None and "singular" in str(outcome.error):
                 outcome, sizes = search.run(dims, pool[::-1])
@@ -222,7 +223,10 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
     letter = {size: name for name, size in sizes.items()}
     if index := re.search(r"index (-?\d+) is out of bounds for dimension \d+ with size (\d+)", message):
         least = int(index[1]) + 1 if int(index[1]) >= 0 else -int(index[1])
-        return [(letter[int(index[2])], least)] if int(index[2]) in letter else []
+        if int(index[2]) not in letter:
+            return []
+        short = letter[int(index[2])]  # too short for a constant index, or for a loop over another size
+        return [(short, least), *((short, name) for size, name in letter.items() if size >= least and name != short)]
     if unpack := re.search(r"unpack \(expected (\d+)(?:, got (\d+))?\)", message):
         likely = [letter[int(unpack[2])]] if unpack[2] and int(unpack[2]) in letter else list(sizes)
         return [(name, int(unpack[1])) for name in likely]

@@ -18,6 +18,7 @@ from torch import Tensor
 from .canonical import is_symmetric, key, pattern
 from .evaluate import evaluate
 from .expr import (
+    Basis,
     Leaf,
     Node,
     Number,
@@ -27,6 +28,7 @@ from .expr import (
     add,
     leaf,
     leaves,
+    ordered,
     product,
     resized,
     size_letters,
@@ -131,10 +133,11 @@ def _proved(bound: Bound, node: Node) -> bool:
     """The row's function with its bindings equals f at two sets of sizes."""
     statement = bound.statement
     letters = list(dict.fromkeys([*size_letters(node), *size_letters(statement)]))
+    least = max((part.position for part in ordered(node) if isinstance(part, Basis)), default=0)
     for numbers in _SIZE_SETS:
         if len(letters) > len(numbers):
             return False
-        sizes = dict(zip(letters, numbers, strict=False))
+        sizes = {letter: least + n for letter, n in zip(letters, numbers, strict=False)}
         generator = torch.Generator().manual_seed(numbers[0])
         values = {name: _sample(own, sizes, generator) for name, own in {**leaves(node), **leaves(statement)}.items()}
         ours, theirs = evaluate(node, values, sizes), evaluate(statement, values, sizes)

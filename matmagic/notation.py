@@ -354,8 +354,13 @@ def collected(terms: Sequence[Term]) -> list[Term]:
             parts = _parts(term.body)
             shared = parts[end] if len(parts) > 1 else (term, len(groups))
             groups.setdefault((term.above, term.below, shared), []).append(term)
-        work = [t for group in groups.values() for t in ([_joined(group, end)] if len(group) > 1 else group)]
+        work = [t for group in groups.values() for t in ([_joined(group, end)] if _worth_joining(group, work) else group)]
     return work
+
+
+def _worth_joining(group: Sequence[Term], terms: Sequence[Term]) -> bool:
+    """All terms, or some that leave single factors: (A + Aᵀ) x + b, but not half of a sum of long products."""
+    return len(group) > 1 and (len(group) == len(terms) or all(len(_parts(t.body)) == 2 for t in group))
 
 
 def _parts(body: Math | None) -> tuple[Math, ...]:
@@ -370,7 +375,7 @@ def _joined(group: Sequence[Term], end: int) -> Term:
         shared.append([c.pop(end) for c in chains][0])
     common = _common_factor([t.coefficient for t in group])
     rest = [Term(exact_ratio(t.coefficient, common), (), (), chain(c)) for t, c in zip(group, chains, strict=True)]
-    inner = plus(collected(rest))
+    inner = gathered(rest)
     parts = [inner, *reversed(shared)] if end == -1 else [*shared, inner]
     return Term(common, group[0].above, group[0].below, chain(parts))
 
@@ -396,6 +401,28 @@ def plus(terms: Sequence[Term]) -> Math:
         return terms[0].math()
     first = next((k for k, t in enumerate(terms) if t.coefficient > 0), 0)
     return Plus(tuple(t.math() for t in (terms[first], *terms[:first], *terms[first + 1 :])))
+
+
+def gathered(terms: Sequence[Term]) -> Math:
+    """The sum with what its terms share pulled out: (A + Aᵀ) x, ½ (B + Bᵀ)."""
+    terms = _plain_first(collected(terms))
+    sizes = {abs(t.coefficient) for t in terms}
+    if len(terms) < 2 or sizes == {1} or len(sizes) > 1 or any(t.above or t.below or t.body is None for t in terms):
+        return plus(terms)
+    common = _common_factor([t.coefficient for t in terms])
+    return Times((Num(common), plus([replace(t, coefficient=exact_ratio(t.coefficient, common)) for t in terms])))
+
+
+def _plain_first(terms: Sequence[Term]) -> list[Term]:
+    """M before Mᵀ."""
+    ordered = list(terms)
+    for i, first in enumerate(ordered):
+        for j in range(i + 1, len(ordered)):
+            same = replace(first, body=None) == replace(ordered[j], body=None)
+            if same and first.body is not None and first.body == Transpose(ordered[j].body or first.body):
+                ordered[i], ordered[j] = ordered[j], ordered[i]
+                return _plain_first(ordered)
+    return ordered
 
 
 # ---- expressions --------------------------------------------------------------------------------------------------
@@ -454,7 +481,7 @@ class _Renderer:
         if listed is not None:
             return listed
         parts = [self.scaled(c, t) for c, t in terms]
-        return plus(collected(parts) if self.collect else parts)
+        return gathered(parts) if self.collect else plus(parts)
 
     def scaled(self, coefficient: Number, node: Node) -> Term:
         term = self.term(node)
@@ -635,25 +662,30 @@ class _Contracting:
         return False
 
     def join(self) -> bool:
-        """A_ij B_jk -> (A B)_ik, with vectors as columns"""
+        """A_ij B_jk -> (A B)_ik, with vectors as columns; neighbours first, along the columns of the left one."""
+        choices = []
         for label in range(len(self.out), len(self.node.sizes)):
             holding = self.holding(label)
-            if self.count(label) != 2 or len(holding) != 2:
-                continue
-            p, q = holding
-            if len(p.labels) > 2 or len(q.labels) > 2:
-                continue
-            if len(p.labels) == len(q.labels) == 1:
-                p, q = (q, p) if isinstance(q.math, Ones) else (p, q)
-                self.scalars.append(chain([transpose(p.math), q.math]))
-                return self.swap([p, q])
-            if len(p.labels) == 1:
-                return self.swap([p, q], _Piece(chain([q.along(label), p.math]), q.other(label)))
-            if len(q.labels) == 1:
-                return self.swap([p, q], _Piece(chain([p.along(label), q.math]), p.other(label)))
-            right = transpose(q.along(label))
-            return self.swap([p, q], _Piece(chain([p.along(label), right]), p.other(label) + q.other(label)))
-        return False
+            if self.count(label) == 2 and len(holding) == 2:
+                p, q = holding
+                at = self.pieces.index(p)
+                choices.append((at, self.pieces.index(q, at + 1), p.labels[-1] != label, label, p, q))
+        if not choices:
+            return False
+        *_, label, p, q = min(choices, key=lambda choice: choice[:4])
+        if len(p.labels) == len(q.labels) == 1:
+            p, q = (q, p) if isinstance(q.math, Ones) else (p, q)
+            inner = chain([transpose(p.math), q.math])
+            if isinstance(p.math, Ones) and isinstance(inner, Chain) and isinstance(inner.parts[-1], Ones):
+                inner = min(inner, transpose(inner), key=transposes)
+            self.scalars.append(inner)
+            return self.swap([p, q])
+        if len(p.labels) == 1:
+            return self.swap([p, q], _Piece(chain([q.along(label), p.math]), q.other(label)))
+        if len(q.labels) == 1:
+            return self.swap([p, q], _Piece(chain([p.along(label), q.math]), p.other(label)))
+        right = transpose(q.along(label))
+        return self.swap([p, q], _Piece(chain([p.along(label), right]), p.other(label) + q.other(label)))
 
     def diagonal(self) -> bool:
         """M_ii with i needed elsewhere -> diag(M)_i"""
@@ -663,12 +695,21 @@ class _Contracting:
         return False
 
     def entrywise(self) -> bool:
-        """v_i w_i with i needed elsewhere -> (v ⊙ w)_i, matrices too"""
-        for k, p in enumerate(self.pieces):
-            same = [q for q in self.pieces[k + 1 :] if sorted(q.labels) == sorted(p.labels) and not isinstance(q.math, Identity)]
-            if same and len(p.labels) < 3 and not isinstance(p.math, Identity):
-                maths = [p.math, *(q.math if q.labels == p.labels else transpose(q.math) for q in same)]
-                return self.swap([p, *same], _Piece(hadamard(maths), p.labels))
+        """v_i w_i with i needed elsewhere -> (v ⊙ w)_i, matrices too; Σ_i u_i v_i w_i -> uᵀ(v ⊙ w)."""
+        for p in self.pieces:
+            if isinstance(p.math, Identity) or len(p.labels) > 2:
+                continue
+            same = [q for q in self.pieces if sorted(q.labels) == sorted(p.labels) and not isinstance(q.math, Identity)]
+            if len(same) < 2:
+                continue
+            maths = [q.math if q.labels == p.labels else transpose(q.math) for q in same]
+            closed = all(label not in self.out and self.count(label) == len(same) for label in p.labels)
+            first = [math for math in maths if closed and math == maths[0]]
+            rest = [math for math in maths if not (closed and math == maths[0])]
+            kept = [_Piece(hadamard(part), p.labels) for part in (first, rest) if part]
+            if closed and not rest:
+                kept += [_Piece(Ones(self.node.sizes[label]), (label,)) for label in p.labels]
+            return self.swap(same, *kept)
         return False
 
     def scale_rows(self) -> bool:

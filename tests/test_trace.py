@@ -12,6 +12,9 @@ from matmagic.calling import float64
 from matmagic.differentiate import differentiate
 from matmagic.errors import MatmagicError, TraceError
 
+# torch warns of x.T for 1-D tensors and of float(x[0]); both are ordinary in notebooks
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 SHAPES = "x: n, y: n, z: m, c: n 1, r: 1 n, A: m n, B: n n, C: n m, D: m n, t:"
 
 FORMS = """
@@ -26,7 +29,7 @@ x.mean() | A.mean() | A.mean(0) | A.mean(-1, keepdim=True) | torch.mean(A, dim=1
 A + D | A - D | torch.add(A, D) | torch.add(A, D, alpha=2) | torch.sub(x, y, alpha=0.5) | A + 1 | 1 - A | 2.5 + x | x.sub(y) | torch.rsub(x, y)
 x + A | A + x | A - x | A + t | c + x | c + r | c * r | r - c | A + r | A * x | t * A | t + x | -A | torch.neg(x) | +x
 2 * x | x * 2 | 0.1 * x | x * y | torch.mul(A, D) | x.mul(3) | x / 2 | x / t | 1 / x | x / y | torch.div(x, y) | torch.reciprocal(x) | A / x | x / 3
-x ** 2 | x ** 3 | x ** 5 | x ** -1 | x ** -2 | x.abs() ** 0 | torch.pow(x, 2) | x.square() | torch.square(A) | x.pow(4) | t ** 2 | t ** 6
+x ** 2 | x ** 3 | x ** 5 | x ** -1 | x ** -2 | x ** 0 | torch.pow(x, 2) | x.square() | torch.square(A) | x.pow(4) | t ** 2 | t ** 6
 (x * x) ** 0.5 | torch.sqrt(x * x) | (x @ x).sqrt() | (x @ x) ** 1.5 | (x @ x) ** -0.5 | torch.sqrt(1 + A ** 2) | 1 / (1 + x ** 2)
 torch.norm(x) | x.norm() | torch.norm(A) | A.norm() | torch.linalg.norm(x) | torch.linalg.norm(A) | torch.linalg.norm(x, 2) | torch.norm(x, p=2)
 torch.linalg.vector_norm(x) | torch.linalg.matrix_norm(A) | torch.norm(A, dim=1) | torch.linalg.norm(A, dim=0) | torch.norm(A, 'fro') | torch.norm(c)
@@ -122,7 +125,7 @@ def test_a_tensor_from_outside_is_a_constant_under_its_name() -> None:
 OPAQUE = {
     "detach": ("y = x.detach()\nreturn x @ y", 2, "detach"),
     "data": ("y = x.data\nreturn x @ y", 2, "data"),
-    "numpy round trip": ("y = torch.from_numpy(x.detach().numpy() * 2)\nreturn x @ y", 2, ""),
+    "numpy round trip": ("y = torch.from_numpy(x.detach().numpy() * 2)\nreturn x @ y", None, ""),
     "numpy of a float": ("y = torch.tensor(float(x[0]))\nreturn x * y", None, ""),
     "no_grad": ("with torch.no_grad():\n    y = 2 * x\nreturn x @ y", 3, "no_grad"),
     "no_grad decorator": ("@torch.no_grad()\ndef g(u):\n    return u * u\nreturn x @ g(x)", 4, "no_grad"),
@@ -147,7 +150,7 @@ OPAQUE = {
     "foreach": ("(y,) = torch._foreach_mul([x], 2.0)\nreturn x @ y", None, ""),
     "a dlpack": ("y = torch.utils.dlpack.from_dlpack(x.detach())\nreturn x @ y", None, ""),
     "set_data": ("y = torch.zeros(x.shape[0])\ny.data = x.data\nreturn x @ y", None, ""),
-    "where": ("return torch.where(x > 0, x, 2 * x).sum()", 2, "where"),
+    "where": ("return torch.where(x > 0, x, 2 * x).sum()", 2, "gt"),
     "out=": ("y = torch.zeros(x.shape[0])\ntorch.mul(x.detach(), 2.0, out=y)\nreturn x @ y", None, ""),
     "storage": ("y = torch.zeros(x.shape[0])\ny.untyped_storage().copy_(x.detach().untyped_storage())\nreturn x @ y", None, ""),
 }  # fmt: skip
@@ -210,7 +213,6 @@ def test_what_the_output_does_not_need_may_be_untraceable() -> None:
 
 FOLLOWED = {
     "if x.sum() > 0:\n    return x @ x\nreturn 2 * x @ x": "line 2",
-    "return x * x.max().item()": "line 2",
     "while (x @ x) < 0:\n    x = 2 * x\nreturn x @ x": "line 2",
 }
 
@@ -218,6 +220,11 @@ FOLLOWED = {
 @pytest.mark.parametrize("body", FOLLOWED)
 def test_control_flow_on_values_is_noted(body: str) -> None:
     assert any(FOLLOWED[body] in note for note in traced(written(body, "x: n")).followed)
+
+
+def test_a_number_taken_from_the_values_is_no_constant() -> None:
+    with pytest.raises(TraceError, match="other sizes"):
+        traced(written("x * x.max().item()", "x: n"))
 
 
 def test_errors_of_the_function_itself_are_its_own() -> None:

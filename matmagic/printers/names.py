@@ -20,6 +20,8 @@ SUPERSCRIPTS = dict(zip("0123456789nmkdpij-+", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ�
 def split(name: str) -> tuple[str, str]:
     """A name's stem and its index: x_1 -> x, 1; W_ih -> W, ih; x1 -> x, 1; loss -> loss, ''."""
     stem, _, index = name.strip("_").partition("_")
+    if len(stem) > 1 and stem not in SHORT and stem not in GREEK and not stem.isupper():
+        return name, ""  # a word, not a letter with an index
     if not index and (match := re.fullmatch(r"([^\W\d]+)(\d+)", stem)):
         stem, index = match.groups()
     return stem, index
@@ -53,9 +55,10 @@ def latex_name(name: str) -> str:
     if word in GREEK:
         latex = f"\\{word}" if word not in ("Alpha", "Beta") else stem
     else:
-        latex = stem if len(stem) == 1 else f"\\mathrm{{{stem}}}"
+        words = stem.replace("_", r"\_")
+        latex = stem if len(stem) == 1 else f"\\mathrm{{{words}}}"
     if not index:
         return latex
-    index = index.replace("_", r",")
+    index = index.replace("_", ",")
     plain = len(index) <= 2 or not index.isalpha()
     return f"{latex}_{{{index}}}" if plain else f"{latex}_{{\\mathrm{{{index}}}}}"
