@@ -109,9 +109,7 @@ def claims_of_cell(cell: Cell, outcome: Outcome, about: Context) -> tuple[Claim,
             statements = backward(body[: index + 1], name, about.arguments)
             then = outcome.names.get(index, {})
             before = {n: then[n] for n in all_reads(statements) if n in then}
-            code = Slice(
-                name, statements, about.namespace, before, about.defaults, outcome.failures.get(index)
-            )
+            code = Slice(name, statements, about.namespace, before, about.defaults, outcome.failures.get(index))
             found[name] = _claim(name, text, statement.lineno, about, code)
     for name, node in cell.claim_functions.items():
         given = next(n.args for n in ast.walk(node) if isinstance(n, ast.FunctionDef | ast.Lambda))
@@ -178,9 +176,7 @@ def globals_read(code: CodeType) -> set[str]:
 
 def _rebound(function: FunctionType, scope: dict[str, Any]) -> FunctionType:
     """The same function, with its globals looked up in the scope."""
-    bound = FunctionType(
-        function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
-    )
+    bound = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
     bound.__kwdefaults__ = function.__kwdefaults__
     bound.__dict__.update(function.__dict__)
     return bound
@@ -190,9 +186,7 @@ def _settled(value: Any, names: Mapping[str, Any]) -> Any:
     """The value behind an answer: a function is called with arguments by name; a tensor leaves its graph."""
     if isinstance(value, FunctionType):
         needed = [
-            p
-            for p in inspect.signature(value).parameters.values()
-            if p.default is p.empty and "VAR" not in p.kind.name
+            p for p in inspect.signature(value).parameters.values() if p.default is p.empty and "VAR" not in p.kind.name
         ]
         missing = [p.name for p in needed if p.name not in names]
         if missing:

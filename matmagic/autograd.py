@@ -87,9 +87,7 @@ def _rows(value: Tensor, variable: Tensor) -> Tensor:
     for i in range(flat.numel()):
         (row,) = torch.autograd.grad(flat[i], variable, retain_graph=True, allow_unused=True)
         rows.append(
-            torch.zeros(variable.numel(), dtype=torch.float64)
-            if row is None
-            else row.to_dense().reshape(-1).double()
+            torch.zeros(variable.numel(), dtype=torch.float64) if row is None else row.to_dense().reshape(-1).double()
         )
     return torch.stack(rows) if rows else torch.zeros(0, variable.numel(), dtype=torch.float64)
 
@@ -105,9 +103,7 @@ def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(s for s in shape if s != 1) if len(shape) == 2 and 1 in shape else shape
 
 
-def _cut_or_zero(
-    subject: Subject, inputs: Mapping[str, Tensor], variable: str, value: Tensor, order: int
-) -> Tensor:
+def _cut_or_zero(subject: Subject, inputs: Mapping[str, Tensor], variable: str, value: Tensor, order: int) -> Tensor:
     """Zeros where f truly doesn't depend on the variable; where autograd has lost it, a ResultError."""
     start = point(inputs, variable)
     for step in (1e-3, -0.37):
@@ -225,14 +221,8 @@ def _worst_entry(f: Callable[[Tensor], Tensor], start: Tensor, jacobian: Tensor,
         if float(error[row]) > worst:
             worst, where = float(error[row]), row * start.numel() + column
             pair = float(jacobian[row, column]), float(slope[row])
-    place = (
-        ", ".join(map(str, torch.unravel_index(torch.tensor(where), gradient.shape))) if gradient.ndim else ""
-    )
-    place = (
-        ", ".join(str(int(i)) for i in torch.unravel_index(torch.tensor(where), gradient.shape))
-        if place
-        else ""
-    )
+    place = ", ".join(map(str, torch.unravel_index(torch.tensor(where), gradient.shape))) if gradient.ndim else ""
+    place = ", ".join(str(int(i)) for i in torch.unravel_index(torch.tensor(where), gradient.shape)) if place else ""
     named = f"entry ({place}): " if place else ""
     return f"{named}backward gives {pair[0]:.4g}, differences give {pair[1]:.4g}"
 

@@ -33,7 +33,7 @@ class Callee(Protocol):
 
 
 class _Stop(BaseException):
-    """Carries the tensor whose gradient the function asked for; a BaseException, so that `except Exception` lets it pass."""
+    """Carries the tensor whose gradient f asked for; a BaseException, so that `except Exception` lets it pass."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -108,7 +108,9 @@ def checked(subject: Callee, value: Any) -> Tensor:
     if isinstance(value, Tensor) and value.is_floating_point():
         return value
     if isinstance(value, Tensor):
-        raise ResultError(f"{name} returns {describe(value)}, which has no derivative", "return a real floating-point tensor")
+        raise ResultError(
+            f"{name} returns {describe(value)}, which has no derivative", "return a real floating-point tensor"
+        )
     if value is None:
         raise ResultError(f"{name} returns nothing", "end it with a return statement: return <a tensor>")
     if isinstance(value, tuple | list):
@@ -121,7 +123,9 @@ def checked(subject: Callee, value: Any) -> Tensor:
             f"{name} returns the Python number {value!r}, which autograd can't follow",
             "leave out .item() and float(...): return the tensor itself",
         )
-    raise ResultError(f"{name} returns {type(value).__name__}, not a tensor", "return a torch tensor computed from the arguments")
+    raise ResultError(
+        f"{name} returns {type(value).__name__}, not a tensor", "return a torch tensor computed from the arguments"
+    )
 
 
 def describe(value: Any) -> str:

@@ -251,11 +251,15 @@ def _orders(coloured: Sequence[tuple[tuple[bytes, ...], Leaf]]) -> list[_Order] 
     count = 1
     for members in groups.values():
         flips = [_flips(c) for c in members]
-        ways = [
-            tuple(zip(order, turns, strict=True))
-            for order in permutations(members)
-            for turns in product(*(flips[members.index(c)] for c in order))
-        ] if len(members) <= 4 else []
+        ways = (
+            [
+                tuple(zip(order, turns, strict=True))
+                for order in permutations(members)
+                for turns in product(*(flips[members.index(c)] for c in order))
+            ]
+            if len(members) <= 4
+            else []
+        )
         count *= len(ways)
         choices.append(ways)
     if not 0 < count <= MOST_ORDERS:

@@ -76,9 +76,7 @@ class Subject:
         if missing:
             raise TypeError(f"{self.name} needs a value for {', '.join(missing)}")
         given = {**self.defaults, **inputs}
-        kinds = {
-            name: parameter.kind for name, parameter in self.signature.parameters.items() if name in given
-        }
+        kinds = {name: parameter.kind for name, parameter in self.signature.parameters.items() if name in given}
         last = max((i for i, name in enumerate(kinds) if name in inputs and kinds[name] in PLAIN), default=-1)
         args = tuple(given[name] for i, name in enumerate(kinds) if i <= last and kinds[name] in PLAIN)
         return args, {name: inputs[name] for name in kinds if name in inputs and kinds[name] not in PLAIN}
@@ -123,17 +121,13 @@ def subject_of(function: Any, namespace: Mapping[str, Any] | None = None) -> Sub
     return _subject(function, name, node, source, first + node.lineno - 1, namespace)
 
 
-def _subject(
-    function: Any, name: str, node: ast.stmt, source: str, line: int, namespace: Mapping[str, Any]
-) -> Subject:
+def _subject(function: Any, name: str, node: ast.stmt, source: str, line: int, namespace: Mapping[str, Any]) -> Subject:
     """The subject without answers; `node` is the function's syntax tree, or any other statement."""
     function = _without_report(function)
     signature = _signature(function, name)
     named = {n: p for n, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     shapes = {n: _shape_text(p.annotation, namespace) for n, p in named.items()}
-    constants = {
-        n: v for n, v in _outside(function).items() if is_tensor(v) and n not in signature.parameters
-    }
+    constants = {n: v for n, v in _outside(function).items() if is_tensor(v) and n not in signature.parameters}
     if not named and len(signature.parameters) > 0:
         raise CellError(
             f"the arguments of {name} have no names: {name}{signature}", f"name them:  def {name}(x, y): ..."
@@ -183,9 +177,7 @@ def _signature(function: Any, name: str) -> inspect.Signature:
     if inspect.iscoroutinefunction(inner):
         raise CellError(f"{name} is an async function, which can't be checked", f"write: def {name}(...)")
     if inspect.isgeneratorfunction(inner):
-        raise CellError(
-            f"{name} is a generator: calling it gives no tensor", "write return in place of yield"
-        )
+        raise CellError(f"{name} is a generator: calling it gives no tensor", "write return in place of yield")
     try:
         return inspect.signature(function)
     except (ValueError, TypeError):
@@ -248,9 +240,7 @@ def _returned_grads(function: ast.stmt, parameters: tuple[str, ...]) -> tuple[st
     return tuple(dict.fromkeys(returned))
 
 
-def _pairs(
-    target: ast.expr, value: ast.expr, grads: Callable[[ast.AST], list[str]]
-) -> Iterator[tuple[str, list[str]]]:
+def _pairs(target: ast.expr, value: ast.expr, grads: Callable[[ast.AST], list[str]]) -> Iterator[tuple[str, list[str]]]:
     """Each name that an assignment sets, with the gradients it then holds."""
     if isinstance(target, ast.Name):
         yield target.id, grads(value)
@@ -288,9 +278,7 @@ def _outside(function: Any) -> dict[str, Any]:
         outer = {n: one.__globals__[n] for n in globals_read(one.__code__) if n in one.__globals__}
         todo += closed.values()
         todo += [
-            v
-            for v in outer.values()
-            if getattr(inspect.unwrap(v) if callable(v) else v, "__globals__", None) is home
+            v for v in outer.values() if getattr(inspect.unwrap(v) if callable(v) else v, "__globals__", None) is home
         ]
         found = {**outer, **closed, **found}
     return found

@@ -47,9 +47,7 @@ class Outcome:
     names: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def parse(
-    cell: str, filename: str = "<cell>", transform: Callable[[ast.Module], ast.Module] | None = None
-) -> Cell:
+def parse(cell: str, filename: str = "<cell>", transform: Callable[[ast.Module], ast.Module] | None = None) -> Cell:
     """The cell's statements and functions; SyntaxError as from Python, CellError if there is no function."""
     try:
         tree = ast.parse(cell, filename)
@@ -107,22 +105,14 @@ def hint(error: BaseException, namespace: Mapping[str, Any], cell: Cell | None =
     if where is not None and where.tb_frame.f_globals is not namespace:
         return
     here = all_writes(cell.tree.body) if cell else set()
-    rows = [
-        (is_tensor(namespace[n]), n in here, s, n)
-        for n in namespace
-        if (s := _similarity(name, n, namespace))
-    ]
+    rows = [(is_tensor(namespace[n]), n in here, s, n) for n in namespace if (s := _similarity(name, n, namespace))]
     if rows:
         error.add_note(f"did you mean {max(rows)[3]}?")
 
 
 def _similarity(missing: str, known: str, namespace: Mapping[str, Any]) -> float:
     """0 for names that can't be meant; one is part of the other, or they differ by little."""
-    if (
-        known.startswith("_")
-        or inspect.ismodule(namespace[known])
-        or known in {"In", "Out", "exit", "quit", "open"}
-    ):
+    if known.startswith("_") or inspect.ismodule(namespace[known]) or known in {"In", "Out", "exit", "quit", "open"}:
         return 0.0
     a, b = sorted((missing.lower(), known.lower()), key=len)
     if a in b and len(b) <= len(a) + 3:
@@ -194,9 +184,7 @@ def is_tensor(value: Any) -> bool:
 def reads(node: ast.AST) -> set[str]:
     """Names that the code uses, inner functions included."""
     names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    augmented = {
-        n.target.id for n in ast.walk(node) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
-    }
+    augmented = {n.target.id for n in ast.walk(node) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
     return names | augmented
 
 
@@ -239,9 +227,7 @@ def answer_lines(statement: ast.stmt, source: str) -> dict[str, str]:
     found = {}
     for target in targets:
         items = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-        split = (
-            isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(items) and items != [target]
-        )
+        split = isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(items) and items != [target]
         for i, item in enumerate(items):
             if isinstance(item, ast.Name) and item.id.startswith("expected"):
                 text = _typed(value.elts[i] if split else value, source)  # type: ignore[attr-defined]

@@ -59,9 +59,7 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
         "binary_cross_entropy_with_logits cross_entropy"
     ),
 }
-METHODS = (
-    TORCH - {"arange", "eye", "full", "ones", "zeros", "tensor", "stack", "cat", "einsum", "where"}
-) | words(
+METHODS = (TORCH - {"arange", "eye", "full", "ones", "zeros", "tensor", "stack", "cat", "einsum", "where"}) | words(
     "t dot double float expand expand_as repeat view size numel dim item clone contiguous new_ones "
     "new_zeros bool masked_fill div mul add sub mm mv view_as reshape_as type_as T inverse detach "
     "softmax"
@@ -212,13 +210,9 @@ class _Reader:
         match node.func:
             case ast.Name(id="len"):
                 pass
-            case ast.Attribute(value=base, attr=name) if (
-                module := _module(base)
-            ) and module not in self.names:
+            case ast.Attribute(value=base, attr=name) if (module := _module(base)) and module not in self.names:
                 if name not in FUNCTIONS[module]:
-                    self.refuse(
-                        node, f"{module}.{name} can't stand in a claim{_nearest(name, FUNCTIONS[module])}"
-                    )
+                    self.refuse(node, f"{module}.{name} can't stand in a claim{_nearest(name, FUNCTIONS[module])}")
             case ast.Attribute(value=base, attr=name):
                 if name not in METHODS:
                     self.refuse(node, f".{name}() can't stand in a claim{_nearest(name, METHODS)}")
@@ -240,13 +234,9 @@ class _Reader:
         """OptionError with the line of the claim and a mark below the place."""
         line = getattr(node, "lineno", 1)
         column = len(
-            (self.text.splitlines()[line - 1])
-            .encode()[: getattr(node, "col_offset", 0)]
-            .decode(errors="ignore")
+            (self.text.splitlines()[line - 1]).encode()[: getattr(node, "col_offset", 0)].decode(errors="ignore")
         )
-        raise OptionError(
-            f"can't read the claim: {reason}", self.text.splitlines()[line - 1], " " * column + "^"
-        )
+        raise OptionError(f"can't read the claim: {reason}", self.text.splitlines()[line - 1], " " * column + "^")
 
 
 def _nearest(word: str, known: frozenset[str]) -> str:

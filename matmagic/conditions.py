@@ -54,18 +54,12 @@ WORDS = {
 Evaluate = Callable[[Mapping[str, Tensor]], Tensor]
 
 
-def condition_for(
-    question: Question, assume: Mapping[str, str], seed: int, found: Evaluate
-) -> tuple[str, str] | None:
+def condition_for(question: Question, assume: Mapping[str, str], seed: int, found: Evaluate) -> tuple[str, str] | None:
     """One argument and one property under which the answer is right on every draw, the weakest first."""
     for name, shape in question.shapes.of.items():
         for prop in PROPERTIES[_kind(shape)]:
             senseless = name == question.variable and prop in DISCRETE
-            if (
-                prop != assume.get(name)
-                and not senseless
-                and _right_under(question, assume, seed, found, name, prop)
-            ):
+            if prop != assume.get(name) and not senseless and _right_under(question, assume, seed, found, name, prop):
                 return name, prop
     return None
 

@@ -69,9 +69,9 @@ class Match:
 
     @cached_property
     def pattern_latex(self) -> str:
-        r"""The identity, "\nabla_x\, x^{\top} A x = (A + A^{\top}) x", in the user's letters where only names differ."""
-        left, right, wrt = self._rule
-        left = rf"\left({latex(left)}\right)" if isinstance(left, Plus | Quotient) else latex(left)
+        r"""The identity, "\nabla_x\, a^{\top} x = a", in the user's letters where only names differ."""
+        function, right, wrt = self._rule
+        left = rf"\left({latex(function)}\right)" if isinstance(function, Plus | Quotient) else latex(function)
         wrt = latex_name(wrt)
         mark = rf"\nabla_{{{wrt}}}" if self._gradient else rf"\frac{{\partial}}{{\partial {wrt}}}"
         return rf"{mark}\, {left} = {latex(right)}"
@@ -186,7 +186,13 @@ class Derivative:
         if self.value.ndim < 3 and len(line) <= 72:
             return line
         with torch._tensor_str.printoptions(precision=4, sci_mode=False, linewidth=100):
-            return str(self.value).removeprefix("tensor(").removesuffix(")").replace(", dtype=torch.float64", "").replace("\n       ", "\n")
+            return (
+                str(self.value)
+                .removeprefix("tensor(")
+                .removesuffix(")")
+                .replace(", dtype=torch.float64", "")
+                .replace("\n       ", "\n")
+            )
 
     def __str__(self) -> str:
         return f"{self.left_text} = {self.text or 'no closed form'}"
@@ -220,7 +226,7 @@ def joined(trace: Trace, variables: Sequence[str], symmetric: Sequence[str]) -> 
 
 
 def formula(node: Node, trace: Trace, shapes: Mapping[str, Sequence[Size]], like: Axes | None) -> Formula | None:
-    """The expression's notation and code; None where it has none.  `like`: the axes of the variable that a gradient is shaped as."""
+    """The expression's notation and code; None where it has none.  A gradient has the tensor axes `like`."""
     axes = [own for _, own in trace.inputs.values()] + [trace.axes]
     if any(len(group) > 1 for own in axes for group in own):
         return None  # flattened axes: what the code returns would have another shape
@@ -298,5 +304,9 @@ def matched(node: Node, variable: Leaf, code: Callable[[Math], str], symmetric: 
 def by_entries(kind: str, statement: str) -> ByEntries:
     """What a list of partial derivatives rests on."""
     if kind == "jacobian":
-        return ByEntries("Jacobian, entry by entry", statement, r"J_{ij} = \frac{\partial f_i}{\partial x_j}", "Jᵢⱼ = ∂fᵢ/∂xⱼ")
-    return ByEntries("gradient, entry by entry", statement, r"(\nabla f)_i = \frac{\partial f}{\partial x_i}", "(∇f)ᵢ = ∂f/∂xᵢ")
+        return ByEntries(
+            "Jacobian, entry by entry", statement, r"J_{ij} = \frac{\partial f_i}{\partial x_j}", "Jᵢⱼ = ∂fᵢ/∂xⱼ"
+        )
+    return ByEntries(
+        "gradient, entry by entry", statement, r"(\nabla f)_i = \frac{\partial f}{\partial x_i}", "(∇f)ᵢ = ∂f/∂xᵢ"
+    )

@@ -62,7 +62,7 @@ def _depending(node: Node, name: str) -> set[Node]:
     """The parts that contain the leaf."""
     found: set[Node] = set()
     for part in ordered(node):
-        if isinstance(part, Leaf) and part.name == name or found.intersection(children(part)):
+        if (isinstance(part, Leaf) and part.name == name) or found.intersection(children(part)):
             found.add(part)
     return found
 
@@ -77,7 +77,12 @@ def _handed_on(part: Node, adjoint: Node, rank: int) -> Iterator[tuple[Node, Nod
         case Power(base=base, exponent=p):
             axes = tuple(range(len(base.shape)))
             slope = power(base, p - 1)
-            yield base, add([(p, product([(adjoint, front + axes), (slope, axes)], adjoint.shape, front + axes))], adjoint.shape)
+            yield (
+                base,
+                add(
+                    [(p, product([(adjoint, front + axes), (slope, axes)], adjoint.shape, front + axes))], adjoint.shape
+                ),
+            )
         case Product():
             yield from _product_rule(part, adjoint, front)
 

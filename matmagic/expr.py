@@ -1,7 +1,7 @@
 """The expression: a function of tensors in index notation, as a graph of seven node types.
 
 A node stands for a tensor with numbered axes; a vector has one axis, whether the user's tensor was `n`, `n,1` or `1,n`.
-Transposes, traces, dot, outer and Hadamard products and broadcasting are all one node, `Product`, with different labels:
+Transposes, traces, dot, outer and Hadamard products and broadcasting are one node, `Product`, with different labels:
 
     A x     Product of A[0,1] x[1]          to [0]
     tr A    Product of A[0,0]               to []
@@ -290,7 +290,7 @@ class _Contraction:
 
     def contract_deltas(self) -> None:
         """δ_ij with a summed index renames it; δ_ii is 1 wherever i is counted."""
-        kept = []
+        kept: list[Factor] = []
         for node, labels in self.factors:
             if isinstance(node, Delta):
                 i, j = (self.find(label) for label in labels)
@@ -319,7 +319,7 @@ class _Contraction:
         """Equal factors with equal labels: exponents add."""
         exponents: dict[Factor, Number] = {}
         for node, labels in self.factors:
-            if isinstance(node, Leaf) and node.symmetric or isinstance(node, Delta):
+            if (isinstance(node, Leaf) and node.symmetric) or isinstance(node, Delta):
                 labels = tuple(sorted(labels))
             base, p = (node.base, node.exponent) if isinstance(node, Power) else (node, Fraction(1))
             exponents[base, labels] = exact(exponents.get((base, labels), Fraction(0)) + p)

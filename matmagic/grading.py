@@ -85,9 +85,7 @@ class _Grading:
         """Whether the claim is right at these inputs; where the derivative vanishes, up to rounding."""
         question = self.question
         true = question.truth(inputs)
-        return (
-            agreement(question.subject, self.found, question.truth, inputs, question.variable, true) <= RIGHT
-        )
+        return agreement(question.subject, self.found, question.truth, inputs, question.variable, true) <= RIGHT
 
     def condition(self) -> tuple[str, str] | None:
         """The argument and the property under which the claim is right, if there is one."""
@@ -161,10 +159,7 @@ def _samples(grading: _Grading, inputs: Sequence[Mapping[str, Tensor]]) -> list[
     samples = []
     for at in inputs:
         sizes = {
-            s: t
-            for n, shape in letters.items()
-            for s, t in zip(at[n].shape, shape, strict=True)
-            if isinstance(t, str)
+            s: t for n, shape in letters.items() for s, t in zip(at[n].shape, shape, strict=True) if isinstance(t, str)
         }
         samples.append(Sample(at, grading.found(at), grading.question.truth(at), sizes))
     return samples
@@ -183,8 +178,7 @@ def _differs(grading: _Grading, samples: list[Sample], value_only: bool = False)
             "condition-needed",
             condition=f"{name} {spelled(prop)}",
             hint=f"It is right only if {name} is {words}.",
-            sentence=f"Your answer {grading.shown} is right only if {name} is {words}{general}."
-            + fails_at(example),
+            sentence=f"Your answer {grading.shown} is right only if {name} is {words}{general}." + fails_at(example),
             counterexample=example,
         )
     generic = [s for s in samples if not right(s.found, s.truth)] or samples
@@ -207,9 +201,7 @@ def _wrong(grading: _Grading, reason: Reason, value_only: bool = False, more: st
         reason.why,
         edit=reason.edit.format(grading.claim.text) if reason.edit else None,
         hint=f"{reason.words[0].upper()}{reason.words[1:]}.{more}",
-        sentence=f"Your answer {grading.shown} is wrong: {reason.words}{answer}.{more}"
-        + fails_at(example)
-        + only,
+        sentence=f"Your answer {grading.shown} is wrong: {reason.words}{answer}.{more}" + fails_at(example) + only,
         counterexample=example,
         value_only=value_only,
     )
@@ -221,9 +213,9 @@ def _wrong(grading: _Grading, reason: Reason, value_only: bool = False, more: st
 def _not_evaluated(grading: _Grading, error: Exception) -> Grade:
     """A claim that fails on the draws: its shapes don't fit, or it works at the notebook's sizes or values
     only."""
-    sizes_error = (
-        isinstance(error, RuntimeError | IndexError) and "dtype" not in str(error)
-    ) or "to unpack" in str(error)
+    sizes_error = (isinstance(error, RuntimeError | IndexError) and "dtype" not in str(error)) or "to unpack" in str(
+        error
+    )
     shapes = grading.question.shapes
     if not sizes_error:
         return _at_values(grading) or grading.grade(
@@ -248,9 +240,7 @@ def _agreement_at(grading: _Grading, sizes: Callable[[int], dict[str, int]]) -> 
     agreed = []
     for draw in range(2):
         try:
-            agreed.append(
-                grading.agrees(inputs_at(grading.question.shapes, sizes(draw), grading.assume, 17 + draw))
-            )
+            agreed.append(grading.agrees(inputs_at(grading.question.shapes, sizes(draw), grading.assume, 17 + draw)))
         except Exception:
             return None
     return all(agreed)
@@ -261,10 +251,7 @@ def _at_notebook_sizes(grading: _Grading) -> Grade | None:
     shapes."""
     shapes = grading.question.shapes
     sizes = {
-        t: s
-        for n, v in shapes.values.items()
-        for t, s in zip(shapes.of[n], v.shape, strict=True)
-        if isinstance(t, str)
+        t: s for n, v in shapes.values.items() for t, s in zip(shapes.of[n], v.shape, strict=True) if isinstance(t, str)
     }
     inputs = [inputs_at(shapes, sizes, grading.assume, 29 + draw) for draw in range(grading.options.trials)]
     try:
@@ -272,9 +259,7 @@ def _at_notebook_sizes(grading: _Grading) -> Grade | None:
     except Exception:
         return _at_values(grading)
     if all(right(s.found, s.truth) for s in samples):
-        sentence = (
-            f"Your answer {grading.shown} is right at the notebook's sizes; it can't be evaluated at others."
-        )
+        sentence = f"Your answer {grading.shown} is right at the notebook's sizes; it can't be evaluated at others."
         return grading.grade("correct", sentence=sentence, value_only=True)
     return _differs(grading, samples, value_only=True)
 
@@ -295,20 +280,14 @@ def _at_values(grading: _Grading) -> Grade | None:
     except Exception:
         return None
     exact = not isinstance(value, Tensor) or value.dtype == torch.float64
-    difference = (
-        float((found - truth).abs().max()) if found.shape == truth.shape and truth.numel() else float("inf")
-    )
+    difference = float((found - truth).abs().max()) if found.shape == truth.shape and truth.numel() else float("inf")
     fine = difference <= (1e-8 if exact else FLOAT32) * float(truth.abs().max())
     only = "at the notebook's values; it can't be tried at others."
     if fine:
-        return grading.grade(
-            "correct", sentence=f"Your answer {grading.shown} is right {only}", value_only=True
-        )
+        return grading.grade("correct", sentence=f"Your answer {grading.shown} is right {only}", value_only=True)
     reason = reason_for(grading.question, [Sample(values, found, truth, {})], lambda _: found)
     graded = _wrong(grading, reason)
-    return replace(
-        graded, counterexample={}, value_only=True, sentence=f"Your answer {grading.shown} is wrong {only}"
-    )
+    return replace(graded, counterexample={}, value_only=True, sentence=f"Your answer {grading.shown} is wrong {only}")
 
 
 # --------------------------------------------------------------------------- several answers
@@ -348,7 +327,5 @@ def _best(grades: Sequence[Grade], claim: Claim) -> Grade:
     best = min(grades, key=lambda g: (rank[g.verdict], g.why == "unrelated", g.why == "shape/layout"))
     fitting = [g.variable for g in grades if g.verdict == "correct"]
     if len(grades) > 1 and claim.variable is None and fitting:
-        return replace(
-            best, sentence=best.sentence.replace(" is right", f" is right for {' and '.join(fitting)}", 1)
-        )
+        return replace(best, sentence=best.sentence.replace(" is right", f" is right for {' and '.join(fitting)}", 1))
     return best

@@ -146,9 +146,7 @@ def fatal(error: Exception) -> bool:
     """Whether other shapes can't help: the user's own exception, a full memory, a missing device."""
     if isinstance(error, RecursionError | NotImplementedError):
         return True
-    return not isinstance(error, RuntimeError | IndexError | ValueError | TypeError) or "allocate" in str(
-        error
-    )
+    return not isinstance(error, RuntimeError | IndexError | ValueError | TypeError) or "allocate" in str(error)
 
 
 def is_shape_error(error: Exception | None) -> bool:
@@ -237,9 +235,7 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
         pairs = [(int(product[2]), int(product[3]))]
     numbers = list(dict.fromkeys(int(d) for d in re.findall(r"\d+", message)))
     pairs += itertools.combinations([n for n in numbers if n in letter], 2)
-    found: list[tuple[str, str | int]] = [
-        (letter[a], letter[b]) for a, b in pairs if a in letter and b in letter
-    ]
+    found: list[tuple[str, str | int]] = [(letter[a], letter[b]) for a, b in pairs if a in letter and b in letter]
     fixed = [n for n in numbers if n not in letter and 2 <= n <= 64]
     if not found:
         found = [(letter[a], b) for a in numbers if a in letter for b in fixed]
@@ -304,10 +300,7 @@ def default_kind(name: str) -> str:
 
 def _deviations(base: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The same kinds with one, two, three arguments of another kind, the likely ones first."""
-    others = {
-        n: [k for k in KINDS["upper" if n[:1].isupper() else "lower"] if k != kind]
-        for n, kind in base.items()
-    }
+    others = {n: [k for k in KINDS["upper" if n[:1].isupper() else "lower"] if k != kind] for n, kind in base.items()}
     if "column" in base.values():
         yield {n: "vector" if kind == "column" else kind for n, kind in base.items()}
     likely = sorted(base, key=lambda name: name[:1].isupper())

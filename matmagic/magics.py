@@ -60,14 +60,10 @@ class GradcheckMagics(Magics):
     @magic_arguments()
     @argument("name", nargs="?", help="a function that exists already")
     @argument("-w", "--wrt", action="append", default=[], help="variables to differentiate by: -w x,A")
-    @argument(
-        "-s", "--shapes", action="append", default=[], help='shapes of arguments: -s "x=n,1 A=n,n t=()"'
-    )
+    @argument("-s", "--shapes", action="append", default=[], help='shapes of arguments: -s "x=n,1 A=n,n t=()"')
     @argument("-a", "--assume", action="append", default=[], help='properties, sizes: -a "A=symmetric m>n"')
     @argument("-o", "--order", type=int, default=1, help="2 for the Hessian")
-    @argument(
-        "-c", "--claim", action="append", default=[], help='an answer to grade: -c "2 * A @ x"; repeatable'
-    )
+    @argument("-c", "--claim", action="append", default=[], help='an answer to grade: -c "2 * A @ x"; repeatable')
     @argument("--function", help="which function of the cell; default: the last one that no other calls")
     @argument("--seed", type=int, help="seed of the random draws")
     @argument("--trials", type=int, help="number of random draws")
@@ -136,17 +132,13 @@ class GradcheckMagics(Magics):
     def check_cell(self, text: str, options: Options) -> Any:
         """The Report on the function of a cell, which is run first."""
         if text.lstrip().startswith("%%"):
-            raise CellError(
-                f"{text.split()[0]} is inside the checked cell", "put it above: %%gradcheck comes last"
-            )
+            raise CellError(f"{text.split()[0]} is inside the checked cell", "put it above: %%gradcheck comes last")
         shell = self.shell
         shown = shell.ast_node_interactivity != "none"
         with self.shown_as_in_a_cell():
             try:
                 source = transformed(text, shell)
-                number = (
-                    getattr(shell.displayhook.exec_result, "execution_count", None) or shell.execution_count
-                )
+                number = getattr(shell.displayhook.exec_result, "execution_count", None) or shell.execution_count
                 filename = shell.compile.cache(source, number, raw_code=source)
                 cell = capture.parse(source, filename, shell.transform_ast)
                 shown = shown and not DisplayHook.semicolon_at_end_of_expression(text)
@@ -186,9 +178,7 @@ def split(line: str) -> list[str]:
     try:
         return list(lexer)
     except ValueError:
-        raise UsageError(
-            "a quote is not closed; an answer with ' stands in double quotes: -c \"A' x\""
-        ) from None
+        raise UsageError("a quote is not closed; an answer with ' stands in double quotes: -c \"A' x\"") from None
 
 
 def joined(words: list[str]) -> list[str]:

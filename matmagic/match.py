@@ -61,7 +61,9 @@ class Bound:
         values = {**self.bindings, self.identity.wrt: self.variable}
         sizes: dict[str, Size] = {}
         for name, own in leaves(node).items():
-            sizes.update((old, new) for old, new in zip(own.shape, values[name].shape, strict=True) if isinstance(old, str))
+            sizes.update(
+                (old, new) for old, new in zip(own.shape, values[name].shape, strict=True) if isinstance(old, str)
+            )
         return substitute(resized(node, sizes), values)
 
     def holds(self, condition: str) -> bool:
@@ -78,7 +80,9 @@ def match(node: Node, variable: Leaf) -> Bound | None:
         row = rows.get(found.key) if found else None
         if found is None or row is None:
             continue
-        bound = Bound(row, _bindings(row.pattern.constants, [substitute(c, constants) for c in found.constants]), variable)
+        bound = Bound(
+            row, _bindings(row.pattern.constants, [substitute(c, constants) for c in found.constants]), variable
+        )
         if _proved(bound, node):
             return bound
     return None
@@ -110,6 +114,7 @@ def _forms(node: Node, variable: Leaf) -> Iterator[tuple[Node, Mapping[str, Node
 
 def _signed(node: Node, variable: Leaf) -> Node:
     """Sums inside products with the sign in which the variable is positive: (b - A x)² as (A x - b)²."""
+
     def flip(part: Node) -> Node:
         if not isinstance(part, Product):
             return part
@@ -214,7 +219,9 @@ class _Abstraction:
         fixed = [(f, at) for f, at in node.factors if not self.varies(f)]
         outside = {label for _, at in varying for label in at} | set(range(rank))
         groups = _connected(fixed, outside)
-        scalars = [pair for group in groups for pair in group if not any(label in outside for _, at in group for label in at)]
+        scalars = [
+            pair for group in groups for pair in group if not any(label in outside for _, at in group for label in at)
+        ]
         open_groups = [g for g in groups if any(label in outside for _, at in g for label in at)]
         factors = list(varying)
         for k, group in enumerate(open_groups):
@@ -231,7 +238,9 @@ class _Abstraction:
         return product(factors, node.sizes[:rank], range(rank))
 
 
-def _connected(factors: Sequence[tuple[Node, tuple[int, ...]]], outside: set[int]) -> list[list[tuple[Node, tuple[int, ...]]]]:
+def _connected(
+    factors: Sequence[tuple[Node, tuple[int, ...]]], outside: set[int]
+) -> list[list[tuple[Node, tuple[int, ...]]]]:
     """Factors joined by labels that nothing else has."""
     groups: list[tuple[set[int], list[tuple[Node, tuple[int, ...]]]]] = []
     for factor, at in factors:
@@ -242,5 +251,3 @@ def _connected(factors: Sequence[tuple[Node, tuple[int, ...]]], outside: set[int
             members = group[1] + members
         groups.append((own, members))
     return [members for _, members in groups]
-
-

@@ -203,7 +203,9 @@ def rank(math: Math) -> int:
         case Identity() | Transpose() | Diag() | MatrixPower():
             return 2
         case Chain(parts=parts):
-            return {(False, False): 2, (False, True): 1, (True, False): 2, (True, True): 0}[_is_row(parts[0]), rank(parts[-1]) == 1]
+            return {(False, False): 2, (False, True): 1, (True, False): 2, (True, True): 0}[
+                _is_row(parts[0]), rank(parts[-1]) == 1
+            ]
         case Times(parts=parts):
             return max(rank(p) for p in parts)
         case Plus(parts=parts) | Hadamard(parts=parts):
@@ -354,7 +356,9 @@ def collected(terms: Sequence[Term]) -> list[Term]:
             parts = _parts(term.body)
             shared = parts[end] if len(parts) > 1 else (term, len(groups))
             groups.setdefault((term.above, term.below, shared), []).append(term)
-        work = [t for group in groups.values() for t in ([_joined(group, end)] if _worth_joining(group, work) else group)]
+        work = [
+            t for group in groups.values() for t in ([_joined(group, end)] if _worth_joining(group, work) else group)
+        ]
     return work
 
 
@@ -372,12 +376,14 @@ def _joined(group: Sequence[Term], end: int) -> Term:
     chains = [list(_parts(t.body)) for t in group]
     shared: list[Math] = []
     while all(len(c) > 1 for c in chains) and len({c[end] for c in chains}) == 1:
-        shared.append([c.pop(end) for c in chains][0])
+        shared.append(chains[0][end])
+        for parts in chains:
+            parts.pop(end)
     common = _common_factor([t.coefficient for t in group])
     rest = [Term(exact_ratio(t.coefficient, common), (), (), chain(c)) for t, c in zip(group, chains, strict=True)]
     inner = gathered(rest)
-    parts = [inner, *reversed(shared)] if end == -1 else [*shared, inner]
-    return Term(common, group[0].above, group[0].below, chain(parts))
+    whole = [inner, *reversed(shared)] if end == -1 else [*shared, inner]
+    return Term(common, group[0].above, group[0].below, chain(whole))
 
 
 def exact_ratio(a: Number, b: Number) -> Number:
@@ -385,7 +391,8 @@ def exact_ratio(a: Number, b: Number) -> Number:
 
 
 def _common_factor(coefficients: Sequence[Number]) -> Number:
-    sizes = {abs(c) for c in coefficients}
+    sizes: set[Number] = {max(c, -c) for c in coefficients}
+    common: Number
     if len(sizes) == 1:
         common = sizes.pop()
     elif all(isinstance(c, Fraction) and c.denominator == 1 for c in coefficients):
@@ -497,7 +504,11 @@ class _Renderer:
         """‖v‖ for a node that is v·v, ‖M‖_F for one that is the sum of M's squared entries."""
         if not isinstance(node, expr.Product) or node.shape:
             return None
-        if len(node.factors) == 2 and node.factors[0] == node.factors[1] and len(set(node.factors[0][1])) == len(node.sizes) < 3:
+        if (
+            len(node.factors) == 2
+            and node.factors[0] == node.factors[1]
+            and len(set(node.factors[0][1])) == len(node.sizes) < 3
+        ):
             return Norm(self.math(node.factors[0][0]), len(node.sizes) == 2)
         term = self.term(node)
         if term.coefficient != 1 or len(term.above) != 1 or not isinstance(term.above[0], Chain):
@@ -603,7 +614,11 @@ class _Contracting:
         fixed = {label: k for label, k in fixed.items() if uses.count(label) == 1}
         for factor, labels in node.factors:
             if isinstance(factor, expr.Basis) and labels[0] in fixed:
-                if not any(labels[0] in at and set(at) <= fixed.keys() for f, at in node.factors if not isinstance(f, expr.Basis)):
+                if not any(
+                    labels[0] in at and set(at) <= fixed.keys()
+                    for f, at in node.factors
+                    if not isinstance(f, expr.Basis)
+                ):
                     self.pieces.append(_Piece(renderer.math(factor), labels))
             elif labels and set(labels) <= fixed.keys():
                 self.scalars.append(Entry(renderer.math(factor), tuple(fixed[label] for label in labels)))
@@ -614,7 +629,11 @@ class _Contracting:
 
     def scalar(self, renderer: _Renderer, factor: Node) -> Math:
         """A scalar factor; negative powers of a norm's square as powers of the norm."""
-        if isinstance(factor, expr.Power) and isinstance(factor.exponent, Fraction) and factor.exponent.denominator == 2:
+        if (
+            isinstance(factor, expr.Power)
+            and isinstance(factor.exponent, Fraction)
+            and factor.exponent.denominator == 2
+        ):
             length = renderer.length(factor.base)
             if length is not None:
                 return Pow(length, factor.exponent * 2, False)

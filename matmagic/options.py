@@ -94,11 +94,7 @@ def parse_shapes(text: str | Mapping[str, str]) -> dict[str, str]:
     >>> parse_shapes("x=n,1 A=n,n t=()")
     {'x': 'n,1', 'A': 'n,n', 't': '()'}
     """
-    given = (
-        text
-        if isinstance(text, Mapping)
-        else _by_name(text, "shapes", 'shapes are written "x=n,1 A=n,n t=()"')
-    )
+    given = text if isinstance(text, Mapping) else _by_name(text, "shapes", 'shapes are written "x=n,1 A=n,n t=()"')
     return {name: _shape(name, shape) for name, shape in given.items()}
 
 

@@ -19,7 +19,7 @@ except ImportError:  # a plain Python environment: text and HTML remain
     ipywidgets = None
 
 if TYPE_CHECKING:
-    from matmagic.match import Match
+    from matmagic.derivative import ByEntries, Match
     from matmagic.report import Report
 
 _WIDTH = "54em"
@@ -71,13 +71,11 @@ def _tabs(pages: list[tuple[str, Callable[[], str]]]) -> list[Any]:
     return [ipywidgets.HBox(buttons), body]
 
 
-def _identity(match: Match) -> str:
+def _identity(match: Match | ByEntries) -> str:
     """The rule itself: name and source, formula, what its letters stand for, conditions, simpler cases."""
     source = f" · {escape(match.source)}" if match.source else ""
     lines = [f"<em>{escape(match.name)}</em>{source}"]
-    lines.append(
-        f'<span style="font-size:1.2em">{typeset.svg(match.pattern_latex, match.pattern_text)}</span>'
-    )
+    lines.append(f'<span style="font-size:1.2em">{typeset.svg(match.pattern_latex, match.pattern_text)}</span>')
     if match.bindings_text:
         lines.append(f"with {escape(match.bindings_text)}")
     lines += [f"for {escape(condition)}" for condition in match.conditions]

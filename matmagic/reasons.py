@@ -94,9 +94,7 @@ def factor_of(found: Tensor, truth: Tensor) -> float | None:
     return k if k and relative_error(k * found, truth) <= 1e-7 else None
 
 
-def _constant_factor(
-    samples: Sequence[Sample], change: Callable[[Tensor], Tensor] = lambda t: t
-) -> float | None:
+def _constant_factor(samples: Sequence[Sample], change: Callable[[Tensor], Tensor] = lambda t: t) -> float | None:
     """The same k on every draw, or None."""
     ks = [factor_of(change(s.found), s.truth) for s in samples]
     first = ks[0]
@@ -132,9 +130,7 @@ def _transposed(samples: Sequence[Sample]) -> Reason | None:
     k = _constant_factor(samples, lambda t: t.mT)
     if k is None:
         return None
-    return Reason(
-        "transposed", f"it is transposed, and a factor {number(k)} is missing", f"{number(k)} * ({{}}).T"
-    )
+    return Reason("transposed", f"it is transposed, and a factor {number(k)} is missing", f"{number(k)} * ({{}}).T")
 
 
 # --------------------------------------------------------------------------- missing terms
@@ -144,9 +140,7 @@ def _without(question: Question, samples: Sequence[Sample]) -> Reason | None:
     """The claim is the derivative with one of the other arguments set to zero, or negated: its term was
     forgotten,
     or has the wrong sign.  Vectors and scalars come before matrices, often factors of several terms."""
-    names = [
-        n for n in question.shapes.of if n != question.variable and samples[0].inputs[n].is_floating_point()
-    ]
+    names = [n for n in question.shapes.of if n != question.variable and samples[0].inputs[n].is_floating_point()]
     names.sort(key=lambda name: samples[0].inputs[name].squeeze().ndim)
     for scale, words in (
         (0.0, "the term with {} is missing"),
@@ -242,17 +236,13 @@ def _quotient(k: float, text: str) -> str:
     near = Fraction(k).limit_denominator(64)
     if not text.startswith("1/"):
         return text if number(k) == "1" else f"{number(k)} {text}"
-    above, below = (
-        (str(near.numerator), near.denominator) if abs(float(near) - k) < 1e-9 * abs(k) else (f"{k:.4g}", 1)
-    )
+    above, below = (str(near.numerator), near.denominator) if abs(float(near) - k) < 1e-9 * abs(k) else (f"{k:.4g}", 1)
     return f"{above}/{text[2:]}" if below == 1 else f"{above}/({below} {text[2:]})"
 
 
 def _scalars(question: Question, samples: Sequence[Sample]) -> Iterator[tuple[str, list[float]]]:
     """Scalars that are likely factors: sizes, scalar arguments, f itself, determinants, norms."""
-    for letter in dict.fromkeys(
-        t for shape in question.shapes.of.values() for t in shape if isinstance(t, str)
-    ):
+    for letter in dict.fromkeys(t for shape in question.shapes.of.values() for t in shape if isinstance(t, str)):
         sizes = [{v: k for k, v in s.sizes.items()}.get(letter, 0) for s in samples]
         yield letter, [float(size) for size in sizes]
     for name, shape in question.shapes.of.items():
@@ -283,10 +273,7 @@ def _other_function(
     for column in zip(*values, strict=False):
         if all(v.shape == s.truth.shape and right(v, s.found) for v, s in zip(column, samples, strict=True)):
             return Reason("wrong-function", "it is a value that the function computes, not a derivative")
-    like = [
-        float((s.found * s.truth).sum() / (s.found.norm() * s.truth.norm()).clamp_min(1e-300))
-        for s in samples
-    ]
+    like = [float((s.found * s.truth).sum() / (s.found.norm() * s.truth.norm()).clamp_min(1e-300)) for s in samples]
     if abs(sum(like)) / len(like) >= 0.5 or _both_elementwise(question, samples[0], evaluate):
         return Reason("wrong-function", "it is the derivative of another function")
     return Reason("unrelated", "it is not the derivative")
@@ -316,9 +303,7 @@ def _intermediates(question: Question, sample: Sample) -> list[Tensor]:
     return [r.reshape(shape) if r.numel() == count else r for r in running.results[:200]]
 
 
-def _both_elementwise(
-    question: Question, sample: Sample, evaluate: Callable[[Mapping[str, Tensor]], Tensor]
-) -> bool:
+def _both_elementwise(question: Question, sample: Sample, evaluate: Callable[[Mapping[str, Tensor]], Tensor]) -> bool:
     """Whether entry i of the claim, and of the derivative, change with entry i of the variable alone."""
     start = sample.inputs[question.variable]
     if start.shape != sample.truth.shape or start.numel() < 2:
@@ -358,16 +343,12 @@ def _of_other_shape(question: Question, samples: Sequence[Sample]) -> Reason:
     vector = len(squeezed(tuple(first.truth.shape))) <= 1
     if flat and vector and all(right(s.found.reshape(s.truth.shape), s.truth) for s in samples):
         row = first.found.mT.shape == first.truth.shape if first.found.ndim == 2 else False
-        return Reason(
-            "shape/layout", shape, "({}).T" if row else f"({{}}).reshape({question.variable}.shape)"
-        )
+        return Reason("shape/layout", shape, "({}).T" if row else f"({{}}).reshape({question.variable}.shape)")
     if (turned := _transposed(samples)) and not (flat and vector):
         return turned
     if flat and all(right(s.found.reshape(s.truth.shape), s.truth) for s in samples):
         return Reason("shape/layout", shape)
-    if all(
-        s.found.numel() == 1 and right(s.found.reshape(()).expand(s.truth.shape), s.truth) for s in samples
-    ):
+    if all(s.found.numel() == 1 and right(s.found.reshape(()).expand(s.truth.shape), s.truth) for s in samples):
         return Reason("shape/layout", f"it is one number, the derivative has the shape {wanted}",
                       f"({{}}) * torch.ones_like({question.variable})")  # fmt: skip
     for edit, words, change in FIXES:
@@ -382,9 +363,7 @@ def _fixed(sample: Sample, change: Callable[[Tensor], Tensor]) -> bool:
         changed = change(sample.found)
     except (RuntimeError, IndexError):
         return False
-    return changed.numel() == sample.truth.numel() and right(
-        changed.reshape(sample.truth.shape), sample.truth
-    )
+    return changed.numel() == sample.truth.numel() and right(changed.reshape(sample.truth.shape), sample.truth)
 
 
 def shape_words(shape: Sequence[int], letters: Mapping[int, str]) -> str:

@@ -20,7 +20,7 @@ from .capture import Subject, subject_of
 from .claims import claim_of_option, parse_claim
 from .derivative import ByEntries, Derivative, Formula, Match
 from .errors import MatmagicError, OptionError, ResultError, TraceError
-from .grading import Grade, grade_claims
+from .grading import Claim, Grade, grade_claims
 from .notation import Listed, Math, notation, rank
 from .options import Options, nearest, parse_assume, parse_names, parse_shapes
 from .printers.latex import latex
@@ -159,7 +159,17 @@ def check(subject: Subject, options: Options) -> Report:
         notes = question.notes(assumed, limits, derivatives)
         statement = notation(traced.node, collect=False) if traced else None
     shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
-    return Report(subject.name, shown, notes, claims, tuple(derivatives), subject.symbol, statement, options.text, subject.function)
+    return Report(
+        subject.name,
+        shown,
+        notes,
+        claims,
+        tuple(derivatives),
+        subject.symbol,
+        statement,
+        options.text,
+        subject.function,
+    )
 
 
 @dataclass(frozen=True)
@@ -183,8 +193,16 @@ class _Question:
             traced = unified(*both) if len(both) > 1 else both[0]
         except TraceError as error:
             where = ", ".join(error.lines)
-            return None, [Note("limit", f"{error.message} ({where}); the derivative below is autograd's, checked against differences")]
-        return traced, [Note("warning", f"control flow or numbers depend on values: {at}; followed as at the sample") for at in traced.followed]
+            return None, [
+                Note(
+                    "limit",
+                    f"{error.message} ({where}); the derivative below is autograd's, checked against differences",
+                )
+            ]
+        return traced, [
+            Note("warning", f"control flow or numbers depend on values: {at}; followed as at the sample")
+            for at in traced.followed
+        ]
 
     def sizes(self, inputs: Mapping[str, Tensor]) -> dict[str, int]:
         """Which number each size letter is, at these inputs."""
@@ -200,13 +218,19 @@ class _Question:
         known = list(self.shapes.of)
         for name in self.options.wrt:
             if name not in known:
-                raise OptionError(f"--wrt {name}: {self.subject.name} has no such argument{nearest(name, known)}", f"it has {', '.join(known)}")
+                raise OptionError(
+                    f"--wrt {name}: {self.subject.name} has no such argument{nearest(name, known)}",
+                    f"it has {', '.join(known)}",
+                )
         integer = [n for n, t in self.shapes.values.items() if not t.is_floating_point()]
         integer += [n for n, p in self.assume.items() if p.startswith("index<")]
         chosen = list(self.options.wrt or self.subject.returned_grads or self.subject.parameters)
         chosen = chosen if self.options.wrt else [name for name in chosen if name not in integer]
         if not chosen:
-            raise ResultError(f"{self.subject.name} takes no tensor to differentiate by", "give it an argument, or name a notebook tensor with --wrt")
+            raise ResultError(
+                f"{self.subject.name} takes no tensor to differentiate by",
+                "give it an argument, or name a notebook tensor with --wrt",
+            )
         return chosen
 
     def derivative(self, traced: Trace | None, variable: str) -> Derivative:
@@ -215,7 +239,11 @@ class _Question:
         node = forms.derived(traced, variable, order, self.symmetric) if traced else None
         like = traced.inputs[variable][1] if traced and forms.one_entry(traced) and order == 1 else None
         found = forms.formula(node, traced, self.shapes.of, like) if traced and node else None
-        match = forms.matched(traced.node, traced.inputs[variable][0], self.code(traced), self.symmetric) if traced and order == 1 else None
+        match = (
+            forms.matched(traced.node, traced.inputs[variable][0], self.code(traced), self.symmetric)
+            if traced and order == 1
+            else None
+        )
         return self.settled((variable,), found, match, traced)
 
     def together(self, traced: Trace | None, single: Sequence[Derivative]) -> list[Derivative]:
@@ -228,7 +256,9 @@ class _Question:
         node = forms.joined(traced, names, self.symmetric)
         return [self.settled(tuple(names), forms.formula(node, traced, self.shapes.of, None), None, traced)]
 
-    def settled(self, names: tuple[str, ...], found: Formula | None, match: Match | ByEntries | None, traced: Trace | None) -> Derivative:
+    def settled(
+        self, names: tuple[str, ...], found: Formula | None, match: Match | ByEntries | None, traced: Trace | None
+    ) -> Derivative:
         """A derivative whose formula held on every draw, or without the formula."""
         variable, order = ", ".join(names), self.options.order
         verdict = verify(self.subject, self.shapes, self.assume, self.options, variable, order, found)
@@ -279,7 +309,7 @@ class _Question:
 
     def grades(self, derivatives: Sequence[Derivative]) -> tuple[Grade, ...]:
         """The answers of the cell, then those of the options."""
-        claims = [*self.subject.claims, *(claim_of_option(c, self.subject) for c in self.options.claims)]
+        claims: list[Claim] = [*self.subject.claims, *(claim_of_option(c, self.subject) for c in self.options.claims)]
         asked = [(d.variable, self.options.order) for d in derivatives]
         right = {(d.variable, self.options.order): d.text for d in derivatives}
         pretty = [self.pretty(c.text) for c in claims]
@@ -295,18 +325,33 @@ class _Question:
             return None
         return text(notation(node, collect=False))
 
-    def notes(self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative]) -> tuple[Note, ...]:
+    def notes(
+        self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative]
+    ) -> tuple[Note, ...]:
         """Everything a user should know about how this was found."""
         notes = [Note("assumed", note) for note in self.shapes.notes]
-        notes += [Note("assumed", f"{name} taken {prop}: {self.subject.name} needs it") for name, prop in assumed.items()]
+        notes += [
+            Note("assumed", f"{name} taken {prop}: {self.subject.name} needs it") for name, prop in assumed.items()
+        ]
         if self.subject.others:
-            notes.append(Note("assumed", f"checked {self.subject.name}, the last function; --function {self.subject.others[-1]} checks another"))
-        single = [n for n, t in {**self.subject.reads, **self.subject.namespace}.items() if n in self.shapes.of and getattr(t, "dtype", None) == torch.float32]
+            notes.append(
+                Note(
+                    "assumed",
+                    f"checked {self.subject.name}, the last function; --function {self.subject.others[-1]} checks another",
+                )
+            )
+        single = [
+            n
+            for n, t in {**self.subject.reads, **self.subject.namespace}.items()
+            if n in self.shapes.of and getattr(t, "dtype", None) == torch.float32
+        ]
         if single and self.shapes.values:
             notes.append(Note("precision", f"checked in float64; {', '.join(single)} are float32 in the notebook"))
         notes += limits
         if any(d.math is None for d in derivatives) and not limits:
-            notes.append(Note("limit", "no closed form found; the derivative is autograd's, checked against differences"))
+            notes.append(
+                Note("limit", "no closed form found; the derivative is autograd's, checked against differences")
+            )
         return tuple(notes)
 
 
@@ -345,7 +390,9 @@ def _options(options: Mapping[str, Any]) -> Options:
     except TypeError as error:
         known = ["wrt", "shapes", "assume", "order", "claim", "function", "seed", "trials", "text"]
         wrong = next((k for k in options if k not in known), str(error))
-        raise OptionError(f"gradcheck has no option {wrong!r}{nearest(wrong, known)}", f"options: {', '.join(known)}") from None
+        raise OptionError(
+            f"gradcheck has no option {wrong!r}{nearest(wrong, known)}", f"options: {', '.join(known)}"
+        ) from None
 
 
 def _space_text(shape: str) -> str:

@@ -146,9 +146,7 @@ SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "signs": lambda s, g: _two_values(-1.0, 1.0, s, g),
     "counts": lambda s, g: torch.randint(0 if s else 1, 6, s, generator=g).double(),
 }
-SQUARE = words(
-    "symmetric skew positive-definite orthogonal diagonal lower-triangular invertible positive-det"
-)
+SQUARE = words("symmetric skew positive-definite orthogonal diagonal lower-triangular invertible positive-det")
 
 
 def _near(a: Tensor, b: Tensor) -> bool:
@@ -176,9 +174,7 @@ TESTS: Mapping[str, Callable[[Tensor], bool]] = {
     "unit-interval": lambda v: bool(((v > 0) & (v < 1)).all()),
     "simplex": lambda v: bool((v >= 0).all() and (v.sum() - 1).abs() < 1e-5),
     "row-stochastic": lambda m: bool((m >= 0).all() and ((m.sum(-1) - 1).abs() < 1e-5).all()),
-    "one-hot": lambda v: bool(
-        ((v == 0) | (v == 1)).all() and (v.sum() if 1 in v.shape else v.sum(-1)).eq(1).all()
-    ),
+    "one-hot": lambda v: bool(((v == 0) | (v == 1)).all() and (v.sum() if 1 in v.shape else v.sum(-1)).eq(1).all()),
     "binary": lambda v: bool(((v == 0) | (v == 1)).all()),
     "signs": lambda v: bool((v.abs() == 1).all()),
     "counts": lambda v: bool(((v >= 0) & (v == v.round())).all()),

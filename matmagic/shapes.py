@@ -57,9 +57,7 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
         *subject.parameters,
         *(n for n in given if n not in subject.parameters and n not in subject.reads),
     ]
-    search = Search(
-        subject, options.assume, lambda letters, pool: assign(letters, pool, options.sizes), given
-    )
+    search = Search(subject, options.assume, lambda letters, pool: assign(letters, pool, options.sizes), given)
     open_names = [name for name in names if name not in given]
     if not open_names:
         outcome = as_given(search, given)
@@ -208,9 +206,7 @@ def fits(shape: Shape | None, tensor: Tensor) -> bool:
     return same and len(shape) == tensor.ndim
 
 
-def from_notebook(
-    search: Search, names: Sequence[str], values: Mapping[str, Tensor], options: Options
-) -> Shapes:
+def from_notebook(search: Search, names: Sequence[str], values: Mapping[str, Tensor], options: Options) -> Shapes:
     """Letters for the notebook's sizes, as many different ones as f allows; numbers where it allows none."""
     search.values = values
     sizes = {f"?{n}{i}": s for n, t in values.items() for i, s in enumerate(t.shape)}
@@ -218,8 +214,7 @@ def from_notebook(
     outcome = most_general(search, dims, sizes)
     if outcome.error is not None:
         one_letter = {
-            n: tuple(d if d == 1 else f"?={sizes[f'?{n}{i}']}" for i, d in enumerate(s))
-            for n, s in dims.items()
+            n: tuple(d if d == 1 else f"?={sizes[f'?{n}{i}']}" for i, d in enumerate(s)) for n, s in dims.items()
         }
         outcome = most_general(search, one_letter | search.given, {f"?={s}": s for s in sizes.values()})
     if outcome.error is not None:
@@ -250,9 +245,7 @@ def shapes_from(
 ) -> Shapes:
     """The outcome with good letters; integer tensors that f reads keep the notebook's values."""
     order = [*names, *(n for n in subject.reads if n not in names)]
-    kept = {
-        n: t.detach().clone() for n, t in subject.reads.items() if n in order and not t.is_floating_point()
-    }
+    kept = {n: t.detach().clone() for n, t in subject.reads.items() if n in order and not t.is_floating_point()}
     return Shapes(
         of=lettered(subject, {n: outcome.dims[n] for n in order}),
         values=dict(values) if values else kept,
@@ -268,9 +261,7 @@ def lettered(subject: Subject, dims: Dims) -> Dims:
         taken |= {*code.co_varnames, *code.co_names}
     fresh = (c for c in itertools.chain(LETTERS, (f"n{i}" for i in itertools.count(1))) if c not in taken)
     names = {t: next(fresh) for t in letters_of(dims) if t.startswith("?")}
-    return {
-        n: tuple(names.get(t, t) if isinstance(t, str) else t for t in shape) for n, shape in dims.items()
-    }
+    return {n: tuple(names.get(t, t) if isinstance(t, str) else t for t in shape) for n, shape in dims.items()}
 
 
 def assumed_note(how: str, of: Mapping[str, Shape], names: Iterable[str]) -> str:

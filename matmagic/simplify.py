@@ -8,9 +8,10 @@ rewrite, which is where derivation steps come from.  Equality up to order is by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 from .canonical import is_symmetric, key
-from .expr import Leaf, Node, Power, Product, Sum, add, ordered, power, product, rebuild, transform, with_fields
+from .expr import Leaf, Node, Number, Power, Product, Sum, add, ordered, power, product, rebuild, transform, with_fields
 
 Rule = Callable[[Node], Node | None]
 Record = Callable[[str, Node, Node], None]
@@ -20,7 +21,7 @@ def like_terms(node: Node) -> Node | None:
     """a f(i,j) + b f(i,j) = (a + b) f(i,j), whatever the order of factors in f."""
     if not isinstance(node, Sum) or len(node.terms) < 2:
         return None
-    groups: dict[bytes, list[tuple[float, Node]]] = {}
+    groups: dict[bytes, list[tuple[Number, Node]]] = {}
     for coefficient, term in node.terms:
         groups.setdefault(key(term), []).append((coefficient, term))
     if len(groups) == len(node.terms):
@@ -66,7 +67,9 @@ def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = 
     """An equal expression, with the leaves named in `symmetric` equal to their transposes."""
     names = set(symmetric)
     if names:
-        node = transform(node, lambda n: with_fields(n, symmetric=True) if isinstance(n, Leaf) and n.name in names else n)
+        node = transform(
+            node, lambda n: with_fields(n, symmetric=True) if isinstance(n, Leaf) and n.name in names else n
+        )
     done: dict[Node, Node] = {}
     for part in ordered(node):
         done[part] = _settled(rebuild(part, done), record)
@@ -96,9 +99,9 @@ def expand(node: Node, most_terms: int = 64) -> Node | None:
         if not isinstance(part, Product):
             return part
         rank = len(part.shape)
-        terms: list[tuple[float, list[tuple[Node, tuple[int, ...]]]]] = [(1, [])]
+        terms: list[tuple[Number, list[tuple[Node, tuple[int, ...]]]]] = [(Fraction(1), [])]
         for factor, labels in part.factors:
-            choices = factor.terms if isinstance(factor, Sum) else ((1, factor),)
+            choices = factor.terms if isinstance(factor, Sum) else ((Fraction(1), factor),)
             terms = [(c * d, [*chosen, (t, labels)]) for c, chosen in terms for d, t in choices]
             if len(terms) > most_terms:
                 raise TooMany
@@ -114,8 +117,7 @@ def _flattened(node: Node) -> Node:
     """A sum with its inner sums opened, whatever their coefficients."""
     if not isinstance(node, Sum):
         return node
-    terms: list[tuple[float, Node]] = []
+    terms: list[tuple[Number, Node]] = []
     for coefficient, term in node.terms:
         terms += [(coefficient * c, t) for c, t in term.terms] if isinstance(term, Sum) else [(coefficient, term)]
     return add(terms, node.shape)
-

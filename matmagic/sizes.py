@@ -46,7 +46,9 @@ def unified(first: Trace, second: Trace) -> Trace:
     a, b = rolled(first), rolled(second)
     node = a if key(a) == key(b) else _with_sizes(a, b, first.sizes, second.sizes)
     if node is None or len(first.axes) != len(second.axes):
-        raise TraceError("the function computes something else at other sizes", "give fixed sizes, such as --shapes \"x=3\"")
+        raise TraceError(
+            "the function computes something else at other sizes", 'give fixed sizes, such as --shapes "x=3"'
+        )
     return replace(first, node=node)
 
 
@@ -163,8 +165,8 @@ def _lifted(node: Node, kinds: _Kinds) -> tuple[Node, tuple[int, ...]]:
             for (c, _), (p, own) in zip(terms, parts, strict=True):
                 rank = len(p.shape) - len(own)
                 axes = (*range(rank), *(rank + indices.index(i) for i in own))
-                shape = (*p.shape[:rank], *(lengths[i] for i in indices))
-                spread.append((c, product([(p, axes)], shape, range(len(shape)))))
+                wide = (*p.shape[:rank], *(lengths[i] for i in indices))
+                spread.append((c, product([(p, axes)], wide, range(len(wide)))))
             return add(spread, spread[0][1].shape if spread else node.shape), indices
         case Power(exponent=p):
             return power(parts[0][0], p), indices
@@ -212,18 +214,23 @@ def _size_number(c: Number, d: Number, first: Mapping[str, int], second: Mapping
     return None
 
 
-def _candidates(letters: Sequence[str]) -> Iterator[tuple[Node, Callable[[Mapping[str, int]], float]]]:
+_Value = Callable[[Mapping[str, int]], float]
+
+
+def _candidates(letters: Sequence[str]) -> Iterator[tuple[Node, _Value]]:
     """Numbers made of sizes that code is likely to hold, simplest first."""
     exponents = (Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-1, 2), Fraction(2), Fraction(-2))
     for letter in letters:
         for p in exponents:
-            yield power(size_of(letter), p), lambda s, p=p, n=letter: s[n] ** float(p)
+            yield power(size_of(letter), p), _power_of([letter], p)
     for letter in letters:
         less = add([(1, size_of(letter)), (-1, number(1))], ())
         for p in (Fraction(1), Fraction(-1)):
-            yield power(less, p), lambda s, p=p, n=letter: (s[n] - 1.0) ** float(p)
-    for i, j in combinations(letters, 2):
+            yield power(less, p), _power_of([letter], p, less=1)
+    for pair in combinations(letters, 2):
         for p in exponents[:4]:
-            both = power(multiply(size_of(i), size_of(j)), p)
-            yield both, lambda s, p=p, i=i, j=j: (s[i] * s[j]) ** float(p)
+            yield power(multiply(*map(size_of, pair)), p), _power_of(pair, p)
 
+
+def _power_of(letters: Sequence[str], exponent: Fraction, less: int = 0) -> _Value:
+    return lambda sizes: float((math.prod(sizes[letter] for letter in letters) - less) ** float(exponent))

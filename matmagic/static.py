@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from matmagic import typeset
 
 if TYPE_CHECKING:
+    from matmagic.derivative import ByEntries, Derivative, Match
     from matmagic.grading import Grade
-    from matmagic.match import Match
-    from matmagic.report import Derivative, Report
+    from matmagic.report import Report
 
 Formula = Callable[[str, str, bool], str]
 """(LaTeX, the same as Unicode text, whether it stands in a line of prose) -> HTML."""
@@ -93,7 +93,7 @@ def formula_text(derivative: Derivative) -> str:
     return missing
 
 
-def identity_text(match: Match) -> str:
+def identity_text(match: Match | ByEntries) -> str:
     """Name, source and what its letters stand for."""
     where = f"{match.name}, {match.source}" if match.source else match.name
     return f"{where}, with {match.bindings_text}" if match.bindings_text else where
@@ -214,12 +214,10 @@ def _derivative(derivative: Derivative, formula: Formula) -> str:
     else:
         head = f"<div>{escape(formula_text(derivative))}</div>"
     identity = f"<div>{_identity(derivative.identity)}</div>" if derivative.identity else ""
-    return (
-        f'<div style="margin:.2em 0 .7em">{head}{identity}{_verdict(derivative)}{_numbers(derivative)}</div>'
-    )
+    return f'<div style="margin:.2em 0 .7em">{head}{identity}{_verdict(derivative)}{_numbers(derivative)}</div>'
 
 
-def _identity(match: Match) -> str:
+def _identity(match: Match | ByEntries) -> str:
     source = f" · {escape(match.source)}" if match.source else ""
     bindings = f" · with {escape(match.bindings_text)}" if match.bindings_text else ""
     return f"<em>{escape(match.name)}</em>{source}{bindings}"

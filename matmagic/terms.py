@@ -20,9 +20,7 @@ from .capture import Subject
 STEPS = 3000  # of a walk through the graph
 
 
-def terms_of(
-    subject: Subject, inputs: Mapping[str, Tensor], variable: str, order: int
-) -> list[Tensor] | None:
+def terms_of(subject: Subject, inputs: Mapping[str, Tensor], variable: str, order: int) -> list[Tensor] | None:
     """One term for each path from f to the variable, together the derivative; None where there are too
     many."""
     try:
@@ -39,20 +37,14 @@ def terms_of(
         return None
     terms = [stacked[i] for i in range(stacked.shape[0])]
     total = torch.stack(terms).sum(0).reshape(-1)
-    return (
-        terms
-        if relative_error(total, derivative_of(subject, inputs, variable, order).reshape(-1)) <= 1e-7
-        else None
-    )
+    return terms if relative_error(total, derivative_of(subject, inputs, variable, order).reshape(-1)) <= 1e-7 else None
 
 
 class _TooMany(Exception):
     """The graph has too many paths."""
 
 
-def _paths(
-    node: Any, index: int, gradient: Tensor | None, leaf: Tensor, budget: list[int]
-) -> Iterator[Tensor]:
+def _paths(node: Any, index: int, gradient: Tensor | None, leaf: Tensor, budget: list[int]) -> Iterator[Tensor]:
     """What each path below a node of autograd's graph contributes to the gradient of the leaf."""
     budget[0] -= 1
     if budget[0] < 0:
@@ -65,9 +57,7 @@ def _paths(
     if gradient is not None:
         outputs = range(len(node._input_metadata))
         below = node(*[gradient if i == index else None for i in outputs])
-    results = (
-        below if isinstance(below, tuple) else (below,) * (len(node.next_functions) if below is None else 1)
-    )
+    results = below if isinstance(below, tuple) else (below,) * (len(node.next_functions) if below is None else 1)
     for (following, position), result in zip(node.next_functions, results, strict=True):
         if following is not None:
             yield from _paths(following, position, result, leaf, budget)

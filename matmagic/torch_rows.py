@@ -189,7 +189,16 @@ def _outer(_: Sizes, a: Traced, b: Traced) -> Traced:
     return contract([(a, ["i"]), (b, ["j"])], ["i", "j"])
 
 
-@row(torch.mul, Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.multiply, Tensor.multiply, Tensor.mul_, Tensor.__imul__)
+@row(
+    torch.mul,
+    Tensor.mul,
+    Tensor.__mul__,
+    Tensor.__rmul__,
+    torch.multiply,
+    Tensor.multiply,
+    Tensor.mul_,
+    Tensor.__imul__,
+)
 def _mul(_: Sizes, a: Any, b: Any) -> Traced:
     return times(traced(a), traced(b))
 
@@ -263,7 +272,9 @@ def _neg(_: Sizes, a: Traced) -> Traced:
     return plus([(-1, a)])
 
 
-@row(torch.positive, Tensor.positive, Tensor.__pos__, torch.clone, Tensor.clone, Tensor.contiguous, Tensor.requires_grad_)
+@row(
+    torch.positive, Tensor.positive, Tensor.__pos__, torch.clone, Tensor.clone, Tensor.contiguous, Tensor.requires_grad_
+)
 def _same(_: Sizes, a: Traced) -> Traced:
     return a
 
@@ -424,7 +435,7 @@ def _getitem(_: Sizes, a: Traced, index: Any) -> Traced:
 def _unit(a: Traced, axis: int, position: int) -> Traced:
     """e_k for one position on an axis, counted from its start."""
     sizes = a.sizes(axis)
-    if len(sizes) != 1 or position < 0 and not isinstance(sizes[0], int):
+    if len(sizes) != 1 or (position < 0 and not isinstance(sizes[0], int)):
         raise NotTraced("an index counted from the end is not traced yet")
     at = position % sizes[0] if isinstance(sizes[0], int) else position
     return Traced(basis(sizes[0], at), ((0,),))
@@ -500,7 +511,13 @@ def _tensor(_: Sizes, value: Any, *, dtype: Any = None, requires_grad: bool = Fa
 
 @row(F.mse_loss)
 def _mse_loss(
-    sizes: Sizes, a: Traced, b: Traced, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
+    sizes: Sizes,
+    a: Traced,
+    b: Traced,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    weight: Any = None,
 ) -> Traced:
     if reduction not in ("sum", "mean") or weight is not None or len(a.axes) != len(b.axes):
         raise NotTraced(f"mse_loss with reduction={reduction!r} is not traced")

@@ -11,7 +11,7 @@ Not known here: derivatives, and what depends on the sizes (sizes.py compares tw
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +129,7 @@ class _Tracing(Running):
         if isinstance(result, torch.Size):
             return result
         outputs = [result] if isinstance(result, Tensor) else [r for r in result if isinstance(r, Tensor)]
-        found = self.explain(func, *expressions, outputs)
+        found: Sequence[Traced | Opaque] = self.explain(func, *expressions, outputs)
         for tensor, value in zip(outputs, found, strict=True):
             self.record(tensor, value)
         return result
@@ -175,7 +175,9 @@ class _Tracing(Running):
         return frame.f_lineno if frame is not None else None
 
 
-_VALUE_READS = frozenset({"Tensor.item", "Tensor.__float__", "Tensor.__int__", "Tensor.__bool__", "Tensor.tolist", "Tensor.numpy"})
+_VALUE_READS = frozenset(
+    {"Tensor.item", "Tensor.__float__", "Tensor.__int__", "Tensor.__bool__", "Tensor.tolist", "Tensor.numpy"}
+)
 
 
 def _tensors(value: Any) -> Any:

@@ -64,9 +64,7 @@ class Drawing:
         left, top, width, height = self.box
         view = f'viewBox="{left:.2f} {top:.2f} {width:.2f} {height:.2f}"'
         size = f"width:{width / _EM:.3f}em;{self.line_style()}"
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" {view} style="{size}" {attributes}>{self.glyphs}</svg>'
-        )
+        return f'<svg xmlns="http://www.w3.org/2000/svg" {view} style="{size}" {attributes}>{self.glyphs}</svg>'
 
     def line_style(self) -> str:
         """Height and place in a line of text, as CSS."""

@@ -90,9 +90,7 @@ def inputs_at(
     return inputs
 
 
-def draws(
-    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options
-) -> Iterator[dict[str, Tensor]]:
+def draws(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> Iterator[dict[str, Tensor]]:
     """options.trials random inputs on which f is finite; the notebook's own values are one more draw.
 
     A draw where f is NaN, infinite or raises is replaced by another, within a bound.
@@ -133,18 +131,14 @@ def _finite_draw(
     )
 
 
-def domain_of(
-    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options
-) -> dict[str, str]:
+def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> dict[str, str]:
     """The property of one argument that f needs to be finite (sqrt(x): x positive), {} where it needs none.
 
     A function that reads one triangle of a matrix (eigvalsh, cholesky) is given a symmetric one.
     """
     if _runs(subject, shapes, assume, options):
         return {
-            n: "symmetric"
-            for n in shapes.of
-            if n not in assume and _reads_one_triangle(subject, shapes, assume, n)
+            n: "symmetric" for n in shapes.of if n not in assume and _reads_one_triangle(subject, shapes, assume, n)
         }
     for name, shape in shapes.of.items():
         square = len(shape) == 2 and shape[0] == shape[1]

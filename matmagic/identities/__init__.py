@@ -22,7 +22,7 @@ from ..canonical import Pattern, pattern
 from ..expr import Leaf, Node, Size
 
 SUBJECTS = ("vectors", "matrices", "traces", "norms", "losses")
-_SIZES = {letter: size for letter, size in zip("nmkpq", (3, 4, 5, 6, 7), strict=True)}
+_SIZES: dict[str, int] = dict(zip("nmkpq", (3, 4, 5, 6, 7), strict=True))
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ class Identity:
         generator = torch.Generator().manual_seed(0)
         shapes = {name: _as_column(shape) for name, shape in self.shapes.items()}
         inputs = {
-            name: torch.randn([_SIZES.get(s, s) if isinstance(s, str) else s for s in shape], generator=generator, dtype=torch.float64)
+            name: torch.randn(
+                [_SIZES[s] if isinstance(s, str) else s for s in shape], generator=generator, dtype=torch.float64
+            )
             for name, shape in shapes.items()
         }
         return tracing.trace(_Expression(self, code), shapes, inputs, _SIZES).node
@@ -143,7 +145,7 @@ def identity(
 
 
 def _parsed(shapes: str) -> dict[str, tuple[Size, ...]]:
-    """ "x: n, A: n n" -> {"x": ("n",), "A": ("n", "n")} """
+    """ "x: n, A: n n" -> {"x": ("n",), "A": ("n", "n")}"""
     found = {}
     for part in shapes.split(","):
         name, _, sizes = part.partition(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 from ..notation import (
@@ -93,7 +94,9 @@ def _print(math: Math) -> tuple[str, int]:
         case Quotient(top=top, bottom=bottom, entrywise=True):
             return rf"{at_least(top, POWER)} \oslash {at_least(bottom, POWER)}", PRODUCT
         case Quotient(top=top, bottom=bottom):
-            sign, rest = ("-", latex(top)[1:]) if latex(top).startswith("-") and not isinstance(top, Plus) else ("", latex(top))
+            sign, rest = (
+                ("-", latex(top)[1:]) if latex(top).startswith("-") and not isinstance(top, Plus) else ("", latex(top))
+            )
             return rf"{sign}\frac{{{rest}}}{{{latex(bottom)}}}", PRODUCT
         case Norm(of=of, frobenius=frobenius):
             return rf"\lVert {latex(of)} \rVert" + ("_F" if frobenius else ""), ATOM
@@ -150,8 +153,8 @@ def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
         return f"-{_product(rest)[0] if len(rest) > 1 else at_least(rest[0], PRODUCT)}", SUM
     texts = factors(parts, at_least)
     line = texts[0]
-    for before, after in zip(texts, texts[1:], strict=False):
-        wide = before.endswith("}") and r"\mathrm" in before or after.startswith(r"\mathrm")
+    for before, after in itertools.pairwise(texts):
+        wide = (before.endswith("}") and r"\mathrm" in before) or after.startswith(r"\mathrm")
         digits = before[-1].isdigit() and after[0].isdigit()
         line += (r" \cdot " if digits else r" \, " if wide else " ") + after
     return line, PRODUCT

@@ -64,7 +64,9 @@ def at_least(math: Math, level: int) -> str:
 def _print(math: Math) -> tuple[str, int]:
     match math:
         case Num(value=value):
-            plain = value >= 0 and (not isinstance(value, Fraction) or value.denominator == 1 or value == Fraction(1, 2))
+            plain = value >= 0 and (
+                not isinstance(value, Fraction) or value.denominator == 1 or value == Fraction(1, 2)
+            )
             return number(value), ATOM if plain else SUM
         case Symbol(name=name):
             return text_name(name), ATOM

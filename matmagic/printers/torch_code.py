@@ -140,7 +140,9 @@ class _Printer:
                 return Code(self.size(letter), ATOM, SCALAR)
             case Ones(size=size):
                 column = self.shaped_like((size, 1)) if not self.shaped_like((size,)) else None
-                return Code(f"torch.ones_like({column})", ATOM, COLUMN) if column else self.filled("ones", (size,), FLAT)
+                return (
+                    Code(f"torch.ones_like({column})", ATOM, COLUMN) if column else self.filled("ones", (size,), FLAT)
+                )
             case Zero(shape=shape):
                 return self.filled("zeros", shape, MATRIX if len(shape) == 2 else FLAT)
             case Identity(size=size):
@@ -286,7 +288,7 @@ class _Printer:
             code = self.run(inner)
             if sum_columns and not sum_rows and code.text.endswith(".T") and code.form == MATRIX:
                 return Code(f"{code.text.removesuffix('.T')}.sum(0)", ATOM, FLAT)
-            both = sum_rows and sum_columns or code.form in (FLAT, COLUMN, ROW)
+            both = (sum_rows and sum_columns) or code.form in (FLAT, COLUMN, ROW)
             return code.method(".sum()", SCALAR) if both else code.method(f".sum({0 if sum_rows else 1})", FLAT)
         if len(inner) == 1:
             return self.code(inner[0])
