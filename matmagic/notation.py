@@ -498,7 +498,7 @@ class _Renderer:
         """Norms for roots of sums of squares, else the power of the base."""
         length = self.length(base) if p == Fraction(1, 2) else None
         whole = Pow(self.math(base), p, bool(base.shape))
-        return length or (hadamard([whole]) if base.shape and p < 0 else whole)
+        return length or (hadamard([whole]) if base.shape and p < 0 and p == int(p) else whole)
 
     def length(self, node: Node) -> Math | None:
         """‖v‖ for a node that is v·v, ‖M‖_F for one that is the sum of M's squared entries."""

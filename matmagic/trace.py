@@ -70,7 +70,7 @@ def trace(
     Raises TraceError where the result can't be followed, and whatever f itself raises.
     """
     leaves = {name: input_leaf(name, shape) for name, shape in shapes.items()}
-    fresh = {name: t.detach().clone().requires_grad_() for name, t in inputs.items()}
+    fresh = {name: _recorded(t) for name, t in inputs.items()}
     running = _Tracing(subject, fresh, leaves, sizes)
     output = call(subject, fresh, running)
     found = running.lookup(output)
@@ -80,6 +80,22 @@ def trace(
     if not isinstance(found, Traced):
         raise TraceError("the result is a tensor of unknown origin", f"in {subject.name}")
     return Trace(found.node, found.axes, leaves, dict(sizes), tuple(dict.fromkeys(running.followed)))
+
+
+def _recorded(tensor: Tensor) -> Tensor:
+    """A copy that autograd records and that f may change in place; integers as they are."""
+    copy = tensor.detach().clone()
+    return copy.requires_grad_().clone() if copy.is_floating_point() else copy
+
+
+def holds(found: Trace, output: Tensor, inputs: Mapping[str, Tensor], sizes: Mapping[str, int]) -> bool:
+    """Whether the expression gives what f gave at these inputs."""
+    leaves = {name: leaf_value(t) for name, t in inputs.items()}
+    value = evaluate(found.node, leaves, sizes)
+    order = [axis for group in found.axes for axis in group]
+    value = value.permute(order).reshape(output.shape)
+    scale = float(output.detach().abs().max()) if output.numel() else 0.0
+    return bool(torch.allclose(value, output.detach(), TOLERANCE, TOLERANCE * scale))
 
 
 class _Tracing(Running):

@@ -43,6 +43,7 @@ class Watching(Running):
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Carry out one call, and note where its tensors come from."""
+        __tracebackhide__ = True
         name = call_name(func)
         if name in NEUTRAL:
             return func(*args, **kwargs)

@@ -62,3 +62,21 @@ def latex_name(name: str) -> str:
     index = index.replace("_", ",")
     plain = len(index) <= 2 or not index.isalpha()
     return f"{latex}_{{{index}}}" if plain else f"{latex}_{{\\mathrm{{{index}}}}}"
+
+
+def text_space(shape: str) -> str:
+    """Where a tensor of this shape lives: "n,1" -> ℝⁿˣ¹.
+
+    >>> text_space("m,n"), text_space("()")
+    ('ℝᵐˣⁿ', 'ℝ')
+    """
+    sizes = [s.strip() for s in shape.strip("()").split(",") if s.strip()]
+    if all(c in SUPERSCRIPTS for size in sizes for c in size):
+        return "ℝ" + "ˣ".join("".join(SUPERSCRIPTS[c] for c in size) for size in sizes)
+    return f"ℝ^({'×'.join(sizes)})"
+
+
+def latex_space(shape: str) -> str:
+    """The same in LaTeX."""
+    power = r" \times ".join(s.strip() for s in shape.strip("()").split(",") if s.strip())
+    return r"\mathbb{R}" + (f"^{{{power}}}" if power else "")

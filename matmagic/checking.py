@@ -1,0 +1,221 @@
+"""One check, step by step: what report.py's pipeline calls, with what the steps have in common.
+
+In: a Subject, its Shapes, what is assumed of its arguments, the Options.  Out: the trace, a Derivative for each
+variable, a Grade for each answer, Notes.  Each step says what it could not do in a Note; only the user's own mistakes
+raise.  Not known here: how anything is found, and how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import derivative as forms
+from .autograd import copies, derivative_of
+from .calling import call
+from .capture import Subject
+from .claims import claim_of_option, parse_claim
+from .derivative import ByEntries, Derivative, Formula, Match
+from .errors import MatmagicError, OptionError, ResultError, TraceError
+from .grading import Claim, Grade, grade_claims
+from .notation import Listed, Math, Zero, notation, rank
+from .options import Options, nearest
+from .printers.text import text
+from .printers.torch_code import torch_code
+from .shapes import Shapes
+from .sizes import unified
+from .trace import Trace, holds, trace
+from .verify import draws, verify
+
+AUTOGRAD_ONLY = "the derivative below is autograd's, checked against differences"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark on the result: what was assumed, warned of, or could not be done."""
+
+    kind: str  # "assumed", "warning", "limit", "precision"
+    text: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """The question that a check answers."""
+
+    subject: Subject
+    shapes: Shapes
+    assume: Mapping[str, str]
+    options: Options
+
+    @cached_property
+    def draws(self) -> tuple[dict[str, Tensor], ...]:
+        """The random inputs, at sizes that differ from draw to draw."""
+        return tuple(draws(self.subject, self.shapes, self.assume, self.options))
+
+    @property
+    def symmetric(self) -> list[str]:
+        """The inputs that are declared to equal their transposes."""
+        return [name for name, prop in self.assume.items() if prop in forms.SYMMETRIC]
+
+    def sizes(self, inputs: Mapping[str, Tensor]) -> dict[str, int]:
+        """Which number each size letter is, at these inputs."""
+        return {
+            letter: own
+            for name, shape in self.shapes.of.items()
+            for letter, own in zip(shape, inputs[name].shape, strict=True)
+            if isinstance(letter, str)
+        }
+
+    # ---- what f is
+
+    def trace(self) -> tuple[Trace | None, list[Note]]:
+        """What f computes, at any size and on every draw; or why that isn't known."""
+        try:
+            both = [trace(self.subject, self.shapes.of, own, self.sizes(own)) for own in self.draws[:2]]
+            traced = unified(both[0], both[-1])
+        except TraceError as error:
+            return None, [Note("limit", f"{error.message} ({', '.join(error.lines)}); {AUTOGRAD_ONLY}")]
+        if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
+            return None, [Note("limit", f"{self.subject.name} is another function at other values; {AUTOGRAD_ONLY}")]
+        said = [f"control flow or numbers depend on values: {at}; followed as at the sample" for at in traced.followed]
+        return traced, [Note("warning", line) for line in said]
+
+    def value(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """f at these inputs."""
+        return call(self.subject, copies(inputs))
+
+    def variables(self) -> list[str]:
+        """What to differentiate by: as asked, else those whose .grad is returned, else every floating-point one."""
+        known = list(self.shapes.of)
+        for name in self.options.wrt:
+            if name not in known:
+                near = nearest(name, known)
+                raise OptionError(
+                    f"--wrt {name}: {self.subject.name} has no such argument{near}", f"it has {', '.join(known)}"
+                )
+        integer = [n for n, t in self.shapes.values.items() if not t.is_floating_point()]
+        integer += [n for n, p in self.assume.items() if p.startswith("index<")]
+        chosen = list(self.options.wrt or self.subject.returned_grads or self.subject.parameters)
+        chosen = chosen if self.options.wrt else [name for name in chosen if name not in integer]
+        if not chosen:
+            raise ResultError(
+                f"{self.subject.name} takes no tensor to differentiate by",
+                "give it an argument, or name a notebook tensor with --wrt",
+            )
+        return chosen
+
+    # ---- derivatives
+
+    def derivatives(self, traced: Trace | None) -> list[Derivative]:
+        """One for each variable; of several scalars, also the gradient or Jacobian as one vector or matrix."""
+        names = self.variables()
+        found = [self.derivative(traced, name) for name in names]
+        scalars = len(names) > 1 and not any(self.shapes.of[n] for n in names) and self.options.order == 1
+        if traced is not None and scalars and all(d.math for d in found):
+            node = forms.joined(traced, names, self.symmetric)
+            found.append(self.settled(tuple(names), forms.formula(node, traced, self.shapes.of, None), None, traced))
+        return found
+
+    def derivative(self, traced: Trace | None, variable: str) -> Derivative:
+        """The derivative by one variable, with what was compared."""
+        if traced is None:
+            return self.settled((variable,), None, None, None)
+        order, (leaf, axes) = self.options.order, traced.inputs[variable]
+        node = forms.derived(traced, variable, order, self.symmetric)
+        like = axes if forms.one_entry(traced) and order == 1 else None
+        match = forms.matched(traced.node, leaf, self.code(traced), self.symmetric) if order == 1 else None
+        return self.settled((variable,), forms.formula(node, traced, self.shapes.of, like), match, traced)
+
+    def settled(
+        self, names: tuple[str, ...], found: Formula | None, match: Match | ByEntries | None, traced: Trace | None
+    ) -> Derivative:
+        """A derivative whose formula held on every draw, or without the formula."""
+        variable, order = ", ".join(names), self.options.order
+        question = (self.subject, self.shapes, self.assume, self.options, variable, order)
+        verdict = verify(*question, found)
+        if found is not None and not verdict.ok:
+            found, match, verdict = None, None, verify(*question, None)
+        first = self.draws[0]
+        inner = tuple(first[names[0]].shape) if len(names) == 1 else (len(names),)
+        outer = tuple(self.value(first).shape)
+        kind = forms.kind_of(outer, inner, order)
+        ranks = (sum(s != 1 for s in outer), sum(s != 1 for s in inner))
+        left = forms.left_side(self.subject.symbol, names, kind, ranks[1] == 0, ranks)
+        if match is None and traced is not None and found is not None and isinstance(found.math, Listed):
+            match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
+        math, code = (found.math, found.code) if found else (None, None)
+        uses = (match,) if match else ()
+        return Derivative(variable, kind, *left, math, code, match, uses, verdict, self.own_value(variable))
+
+    def code(self, traced: Trace) -> Callable[[Math], str]:
+        """Writes notation as torch code in the user's names."""
+        axes = {name: own for name, (_, own) in traced.inputs.items()}
+        return lambda math: torch_code(math, axes, self.shapes.of, ("()", "n", "m,n")[rank(math)])
+
+    def own_value(self, variable: str) -> Tensor | None:
+        """The derivative at the notebook's own tensors, where it has all that f needs."""
+        own = self.shapes.values
+        if set(own) != set(self.shapes.of):
+            return None
+        return derivative_of(self.subject, own, variable, self.options.order)
+
+    # ---- answers
+
+    def grades(self, derivatives: Sequence[Derivative]) -> tuple[Grade, ...]:
+        """The answers of the cell, then those of the options."""
+        claims: list[Claim] = [*self.subject.claims, *(claim_of_option(c, self.subject) for c in self.options.claims)]
+        asked = [(d.variable, self.options.order) for d in derivatives]
+        right = {(d.variable, self.options.order): d.text for d in derivatives}
+        pretty = [self.pretty(c.text) for c in claims]
+        return grade_claims(self.subject, self.shapes, self.assume, self.options, asked, claims, right, pretty)
+
+    def pretty(self, claim: str) -> str | None:
+        """The answer in matrix notation, as it was typed; None where it can't be followed."""
+        names = tuple(self.shapes.of)
+        inputs = self.draws[0]
+        try:
+            spoken = _Text(claim, parse_claim(claim, names), names)
+            node = trace(spoken, self.shapes.of, inputs, self.sizes(inputs)).node
+        except (MatmagicError, RuntimeError):
+            return None
+        return text(notation(node, collect=False))
+
+    # ---- notes
+
+    def notes(
+        self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative]
+    ) -> tuple[Note, ...]:
+        """Everything a user should know about how this was found."""
+        name, others = self.subject.name, self.subject.others
+        notes = [Note("assumed", note) for note in self.shapes.notes]
+        notes += [Note("assumed", f"{argument} taken {prop}: {name} needs it") for argument, prop in assumed.items()]
+        if others:
+            notes.append(Note("assumed", f"checked {name}, the last function; --function {others[-1]} checks another"))
+        known = {**self.subject.namespace, **self.subject.reads}
+        single = [n for n in self.shapes.of if getattr(known.get(n), "dtype", None) == torch.float32]
+        if single and self.shapes.values:
+            notes.append(Note("precision", f"checked in float64; {', '.join(single)}: float32 in the notebook"))
+        notes += limits
+        unused = [d.variable for d in derivatives if isinstance(d.math, Zero) or (d.math and d.text == "0")]
+        notes += [Note("warning", f"{name} does not depend on {variable}") for variable in unused]
+        if any(d.math is None for d in derivatives) and not limits:
+            notes.append(Note("limit", f"no closed form found; {AUTOGRAD_ONLY}"))
+        return tuple(notes)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """An answer's text as something to trace."""
+
+    name: str
+    function: Callable[..., Any]
+    parameters: tuple[str, ...]
+    reads: Mapping[str, Any] = field(default_factory=dict)
+
+    def bind(self, inputs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return ({name: inputs[name] for name in self.parameters},), {}
