@@ -99,7 +99,7 @@ def page(chromium: str, address: str) -> Iterator[Page]:
         page.set_default_timeout(60_000)
         page.goto(address)
         page.locator(".jp-CodeCell").last.wait_for()
-        page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for()  # before, running asks for a kernel
         page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
         page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
         last = page.locator(".jp-CodeCell").last.locator(".jp-InputArea-prompt", has_text=re.compile(r"\[\d+\]"))
