@@ -52,7 +52,8 @@ class Running(TorchFunctionMode):
         if func is Tensor.backward:
             raise _Stop(args[0])
         if func is torch.autograd.grad:
-            raise _Stop(args[0] if args else kwargs["outputs"])
+            outputs = args[0] if args else kwargs["outputs"]
+            raise _Stop(outputs[0] if isinstance(outputs, tuple | list) and len(outputs) == 1 else outputs)
         return self.apply(func, args, kwargs)
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:

@@ -127,7 +127,7 @@ def _component(node: Product, members: Sequence[int]) -> tuple[Any, ...]:
     for _, labels, _ in factors:
         for label in labels:
             colours[label] = (0, label) if label < rank else (1, str(node.sizes[label]))
-    return _smallest(factors, _ranked(colours))
+    return _smallest(factors, _ranked(colours), colours)
 
 
 def _ranked(colours: Mapping[int, Any]) -> dict[int, int]:
@@ -156,16 +156,18 @@ def _refined(factors: _Factors, colours: dict[int, int]) -> dict[int, int]:
         colours = finer
 
 
-def _smallest(factors: _Factors, colours: dict[int, int]) -> tuple[Any, ...]:
+def _smallest(factors: _Factors, colours: dict[int, int], kinds: Mapping[int, Any]) -> tuple[Any, ...]:
+    """The smallest form over all ways to tell alike labels apart; `kinds` says what each label is: an output, a size."""
     colours = _refined(factors, colours)
     classes: dict[int, list[int]] = {}
     for label, colour in colours.items():
         classes.setdefault(colour, []).append(label)
     alike = min((c for c, members in classes.items() if len(members) > 1), default=None)
     if alike is None:
-        return tuple(sorted((name, _seen(labels, ports, colours)) for name, labels, ports in factors))
+        shown = tuple(sorted((name, _seen(labels, ports, colours)) for name, labels, ports in factors))
+        return (shown, tuple(sorted((colours[label], kind) for label, kind in kinds.items())))
     return min(
-        _smallest(factors, {label: 2 * c + (label != chosen) for label, c in colours.items()})
+        _smallest(factors, {label: 2 * c + (label != chosen) for label, c in colours.items()}, kinds)
         for chosen in classes[alike]
     )
 

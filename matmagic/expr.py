@@ -205,10 +205,22 @@ def power(base: Node, exponent: float | Fraction) -> Node:
     if isinstance(base, Power) and _powers_multiply(base.exponent, p):
         return power(base.base, base.exponent * p)
     axes = tuple(range(len(base.shape)))
+    if (
+        isinstance(base, Product)
+        and _entrywise(base)
+        and (_whole(p) or all(isinstance(f, SizeOf) for f, _ in base.factors))
+    ):
+        return product([(power(f, p), labels) for f, labels in base.factors], base.shape, axes)
     if _whole(p) and 2 <= p <= EXPANDED_POWER:
         return product([(base, axes)] * int(p), base.shape, axes)
     node: Node = _make(Power, base.shape, base, p)
     return node
+
+
+def _entrywise(node: Product) -> bool:
+    """Whether nothing is summed and each factor spans the output or nothing, so that (u v)^p = u^p v^p."""
+    axes = tuple(range(len(node.shape)))
+    return all(labels in ((), axes) for _, labels in node.factors)
 
 
 def _whole(p: Number) -> bool:
@@ -291,19 +303,25 @@ class _Contraction:
     def contract_deltas(self) -> None:
         """δ_ij with a summed index renames it; δ_ii is 1 wherever i is counted."""
         kept: list[Factor] = []
+        alike: dict[int, int] = {}  # output labels joined by a delta that stays: the others use the first
         for node, labels in self.factors:
             if isinstance(node, Delta):
                 i, j = (self.find(label) for label in labels)
                 if i == j:
                     continue
                 if i in self.out and j in self.out:
-                    kept.append((node, labels))
+                    i, j = sorted((i, j), key=self.out.index)
+                    kept.append((node, (i, j)))
+                    alike[j] = i
                     continue
                 gone, stays = (i, j) if j in self.out else (j, i)
                 self.same[gone] = stays
             else:
                 kept.append((node, labels))
-        self.factors = [(node, tuple(self.find(label) for label in labels)) for node, labels in kept]
+        self.factors = []
+        for node, labels in kept:
+            found = tuple(self.find(label) for label in labels)
+            self.factors.append((node, found if isinstance(node, Delta) else tuple(_first(alike, i) for i in found)))
 
     def count_free_sums(self) -> None:
         """A summed label that no factor has counts its size."""
@@ -366,6 +384,12 @@ class _Contraction:
         factors = tuple((node, tuple(names[label] for label in labels)) for node, labels in self.factors)
         node: Node = _make(Product, self.shape, factors, sizes)
         return node
+
+
+def _first(alike: Mapping[int, int], label: int) -> int:
+    while label in alike:
+        label = alike[label]
+    return label
 
 
 def multiply(*nodes: Node) -> Node:

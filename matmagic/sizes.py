@@ -30,6 +30,7 @@ from .expr import (
     delta,
     multiply,
     number,
+    ordered,
     power,
     product,
     rebuild,
@@ -44,7 +45,7 @@ HOLE = -1  # the position of a basis vector that a loop moves
 def unified(first: Trace, second: Trace) -> Trace:
     """The trace for all sizes; TraceError where the two don't agree on one."""
     a, b = rolled(first), rolled(second)
-    node = a if key(a) == key(b) else _with_sizes(a, b, first.sizes, second.sizes)
+    node = a if key(a) == key(b) else _with_sizes(a, b, first.sizes, second.sizes, {})
     if node is None or len(first.axes) != len(second.axes):
         raise TraceError(
             "the function computes something else at other sizes", 'give fixed sizes, such as --shapes "x=3"'
@@ -57,6 +58,8 @@ def unified(first: Trace, second: Trace) -> Trace:
 
 def rolled(trace: Trace) -> Node:
     """The expression with every sum over all entries of an axis, written out by a loop, rolled up."""
+    if not any(isinstance(part, Basis) for part in ordered(trace.node)):
+        return trace.node
     return transform(trace.node, lambda part: _rolled_sum(part, trace.sizes) if isinstance(part, Sum) else part)
 
 
@@ -70,9 +73,7 @@ def _rolled_sum(node: Sum, sizes: Mapping[str, int]) -> Node:
     for (coefficient, skeleton), members in groups.items():
         loop = _loop(skeleton, [at for _, at in members], sizes) if len(members) > 1 else None
         terms += [(coefficient, loop)] if loop is not None else [(coefficient, term) for term, _ in members]
-    if not any(term.shape != node.shape for _, term in terms):
-        return add(terms, node.shape)
-    return add(terms, terms[0][1].shape) if len({t.shape for _, t in terms}) == 1 else node
+    return add(terms, node.shape)
 
 
 def _skeleton(node: Node, positions: list[int]) -> Node:
@@ -176,13 +177,22 @@ def _lifted(node: Node, kinds: _Kinds) -> tuple[Node, tuple[int, ...]]:
 # ---- numbers ------------------------------------------------------------------------------------------------------
 
 
-def _with_sizes(a: Node, b: Node, first: Mapping[str, int], second: Mapping[str, int]) -> Node | None:
+_Pairs = dict[tuple[Node, Node], Node | None]
+
+
+def _with_sizes(a: Node, b: Node, first: Mapping[str, int], second: Mapping[str, int], done: _Pairs) -> Node | None:
     """The expression of which a and b are the values of its numbers at the two sets of sizes."""
-    if type(a) is not type(b) or len(children(a)) != len(children(b)):
+    if (a, b) not in done:
+        done[a, b] = _joined(a, b, first, second, done)
+    return done[a, b]
+
+
+def _joined(a: Node, b: Node, first: Mapping[str, int], second: Mapping[str, int], done: _Pairs) -> Node | None:
+    if type(a) is not type(b) or len(children(a)) != len(children(b)) or a.shape != b.shape:
         return None
     parts: dict[Node, Node] = {}
     for x, y in zip(children(a), children(b), strict=True):
-        both = _with_sizes(x, y, first, second)
+        both = _with_sizes(x, y, first, second, done)
         if both is None or parts.setdefault(x, both) is not both:
             return None
     if isinstance(a, Sum) and isinstance(b, Sum):

@@ -179,6 +179,8 @@ def _rmatmul(sizes: Sizes, a: Traced, b: Traced) -> Traced:
 
 @row(torch.dot, Tensor.dot, torch.vdot, Tensor.vdot, torch.inner, Tensor.inner)
 def _inner(_: Sizes, a: Traced, b: Traced) -> Traced:
+    if not a.axes or not b.axes:
+        return times(a, b)
     left = [*(("a", k) for k in range(len(a.axes) - 1)), "j"] if a.axes else []
     right = [*(("b", k) for k in range(len(b.axes) - 1)), "j"] if b.axes else []
     return contract([(a, left), (b, right)], [name for name in (*left, *right) if name != "j"])
@@ -453,7 +455,7 @@ def _unbind(sizes: Sizes, a: Traced, dim: int = 0) -> list[Traced]:
 
 
 @row(torch.stack)
-def _stack(_: Sizes, tensors: Sequence[Any], dim: int = 0) -> Traced:
+def _stack(sizes: Sizes, tensors: Sequence[Any], dim: int = 0) -> Traced:
     parts = [traced(t) for t in tensors]
     at = dim % (len(parts[0].axes) + 1)
     if len(parts) == 1:
@@ -461,7 +463,8 @@ def _stack(_: Sizes, tensors: Sequence[Any], dim: int = 0) -> Traced:
     names = list(range(len(parts[0].axes)))
     out: list[Hashable] = [*names[:at], "new", *names[at:]]
     stacked = [
-        contract([(t, names), (Traced(basis(len(parts), k), ((0,),)), ["new"])], out) for k, t in enumerate(parts)
+        contract([(t, names), (Traced(basis(sizes.symbol(len(parts)), k), ((0,),)), ["new"])], out)
+        for k, t in enumerate(parts)
     ]
     return plus([(1, t) for t in stacked])
 

@@ -14,7 +14,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from matmagic.printers.names import SUBSCRIPTS, SUPERSCRIPTS
+from matmagic.printers.names import SUBSCRIPTS, SUPERSCRIPTS, text_name
 
 _LOW = {v: k for k, v in SUBSCRIPTS.items()}
 _HIGH = {v: k for k, v in SUPERSCRIPTS.items()}
@@ -45,7 +45,10 @@ def readings(text: str, values: Mapping[str, Tensor], sizes: Mapping[str, int]) 
     """What the text says, for every choice of the sizes that it leaves out; `values` has vectors of any layout."""
     if re.search(r"Σ_|δ_|_[a-z]|\)_", text):
         raise Unreadable("has indices")
-    columns = {name: v.reshape(-1, 1) if v.dim() == 1 or v.dim() == 2 and 1 in v.shape else v for name, v in values.items()}
+    columns = {
+        text_name(name): v.reshape(-1, 1) if v.dim() == 1 or (v.dim() == 2 and 1 in v.shape) else v
+        for name, v in values.items()
+    }
     parts = tokens(text)
     made = [k for k, t in enumerate(parts) if t in ("𝟏", "I") or t == "e" or t == "0"]
     if len(made) > 5:
@@ -58,7 +61,9 @@ def readings(text: str, values: Mapping[str, Tensor], sizes: Mapping[str, int]) 
 
 
 class _Reading:
-    def __init__(self, parts: list[str], values: Mapping[str, Tensor], made: Mapping[int, int], sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self, parts: list[str], values: Mapping[str, Tensor], made: Mapping[int, int], sizes: Mapping[str, int]
+    ) -> None:
         self.parts, self.values, self.made, self.sizes = parts, values, made, sizes
         self.at = 0
         self.in_norm = False
@@ -120,11 +125,11 @@ class _Reading:
                 value = value.T
             elif token.startswith("^⊙"):
                 value = value ** float(Fraction(self.take()[2:].strip("()")))
-            elif token.startswith("^(") or token and all(c in _HIGH for c in token):
+            elif token.startswith("^(") or (token and all(c in _HIGH for c in token)):
                 self.take()
                 exponent = Fraction(token[2:-1] if token.startswith("^") else "".join(_HIGH[c] for c in token))
                 value = _raised(value, exponent)
-            elif token.startswith("_{") or token and all(c in _LOW for c in token):
+            elif token.startswith("_{") or (token and all(c in _LOW for c in token)):
                 self.take()
                 places = token[2:-1] if token.startswith("_") else "".join(_LOW[c] for c in token)
                 value = value[tuple(int(k) - 1 for k in (*places.split(","), "1")[:2])]
@@ -216,13 +221,17 @@ def _raised(value: Tensor, exponent: Fraction) -> Tensor:
     return torch.linalg.matrix_power(value, int(exponent))
 
 
-def says(text: str, right: Tensor, values: Mapping[str, Tensor], sizes: Mapping[str, int], tolerance: float = 1e-8) -> bool:
+def says(
+    text: str, right: Tensor, values: Mapping[str, Tensor], sizes: Mapping[str, int], tolerance: float = 1e-8
+) -> bool:
     """Whether one reading of the text is this value; a vector counts in any layout."""
     wanted = right.reshape([s for s in right.shape if s != 1])
     for value in readings(text, values, sizes):
         own = value.reshape([s for s in value.shape if s != 1])
         if not own.dim() and wanted.dim() and text.strip("−") == "0":
             own = own.expand(wanted.shape)
-        if own.shape == wanted.shape and float((own - wanted).abs().max()) <= tolerance * (1 + float(wanted.abs().max())):
+        if own.shape == wanted.shape and float((own - wanted).abs().max()) <= tolerance * (
+            1 + float(wanted.abs().max())
+        ):
             return True
     return False

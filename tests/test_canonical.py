@@ -20,12 +20,21 @@ EQUAL = {
     "x @ B @ y": ("y @ B.T @ x", "torch.einsum('j,ij,i', y, B, x)", "(B @ y) @ x", "(x[:, None] * B * y).sum()"),
     "torch.trace(B @ C @ X)": ("torch.trace(C @ X @ B)", "torch.trace(X.T @ C.T @ B.T)", "(B * (C @ X).T).sum()"),
     "torch.trace(X @ X)": ("(X * X.T).sum()", "torch.einsum('ij,ji', X, X)"),
-    "(A ** 2).sum()": ("torch.trace(A.T @ A)", "torch.trace(A @ A.T)", "A.reshape(-1) @ A.reshape(-1)", "torch.norm(A) ** 2"),
+    "(A ** 2).sum()": (
+        "torch.trace(A.T @ A)",
+        "torch.trace(A @ A.T)",
+        "A.reshape(-1) @ A.reshape(-1)",
+        "torch.norm(A) ** 2",
+    ),
     "B @ x + y": ("y + B @ x", "torch.einsum('ij,j->i', B, x) + y", "-(-y - B @ x)"),
     "x * y": ("y * x", "torch.diag(x) @ y", "torch.diagonal(torch.outer(x, y))"),
     "x.sum() * y.sum()": ("torch.outer(x, y).sum()", "torch.einsum('i,j->', y, x)"),
     "torch.outer(x, y)": ("torch.outer(y, x).T", "x[:, None] * y", "x[:, None] @ y[None, :]"),
-    "(A @ x - z) @ (A @ x - z)": ("((A @ x - z) ** 2).sum()", "(z - A @ x) @ (z - A @ x)", "torch.dot(-z + A @ x, A @ x - z)"),
+    "(A @ x - z) @ (A @ x - z)": (
+        "((A @ x - z) ** 2).sum()",
+        "(z - A @ x) @ (z - A @ x)",
+        "torch.dot(-z + A @ x, A @ x - z)",
+    ),
     "torch.trace(X @ X @ X)": ("torch.trace(X.T @ X.T @ X.T)",),
 }
 
@@ -40,26 +49,103 @@ def test_one_function_has_one_key(one: str, other: str) -> None:
 
 
 DIFFERENT = [
-    "torch.trace(X @ X)", "torch.trace(X) ** 2", "torch.trace(X @ X.T)", "torch.trace(X @ X @ X)", "torch.trace(X) ** 3",
-    "torch.trace(X) * torch.trace(X @ X)", "torch.trace(X @ X @ X.T)", "torch.trace(B @ X @ B @ X)", "torch.trace(B @ X) ** 2",
-    "torch.trace(B @ B @ X @ X)", "torch.trace(B @ X @ B.T @ X)", "torch.trace(B @ X @ B @ X.T)", "torch.trace(B @ X @ C @ X)",
-    "x @ B @ x", "x @ C @ x", "x @ B @ y", "y @ B @ x", "x @ x", "(x @ x) ** 2", "x @ B @ B @ x", "x @ B.T @ B @ x", "x @ B @ B.T @ x",
-    "(x @ B @ x) ** 2", "x.sum()", "x.sum() ** 2", "(x ** 3).sum()", "(x ** 2).sum() * x.sum()", "(x * y).sum() * x.sum()",
-    "(x * x * y).sum()", "(x @ y) * (x @ y)", "(x @ x) * (y @ y)", "x[0]", "x[1]", "x[0] * x[1]", "x[0] ** 2", "t * x[0]",
-    "torch.trace(B * X)", "torch.trace(B) * torch.trace(X)", "(B * X).sum()", "B.sum() * X.sum()", "(B.sum(0) * X.sum(0)).sum()",
-    "(B.sum(0) * X.sum(1)).sum()", "(B.sum(1) * X.sum(1)).sum()",
-]  # fmt: skip
+    "torch.trace(X @ X)",
+    "torch.trace(X) ** 2",
+    "torch.trace(X @ X.T)",
+    "torch.trace(X @ X @ X)",
+    "torch.trace(X) ** 3",
+    "torch.trace(X) * torch.trace(X @ X)",
+    "torch.trace(X @ X @ X.T)",
+    "torch.trace(B @ X @ B @ X)",
+    "torch.trace(B @ X) ** 2",
+    "torch.trace(B @ B @ X @ X)",
+    "torch.trace(B @ X @ B.T @ X)",
+    "torch.trace(B @ X @ B @ X.T)",
+    "torch.trace(B @ X @ C @ X)",
+    "x @ B @ x",
+    "x @ C @ x",
+    "x @ B @ y",
+    "y @ B @ x",
+    "x @ x",
+    "(x @ x) ** 2",
+    "x @ B @ B @ x",
+    "x @ B.T @ B @ x",
+    "x @ B @ B.T @ x",
+    "(x @ B @ x) ** 2",
+    "x.sum()",
+    "x.sum() ** 2",
+    "(x ** 3).sum()",
+    "(x ** 2).sum() * x.sum()",
+    "(x * y).sum() * x.sum()",
+    "(x * x * y).sum()",
+    "(x @ y) * (x @ y)",
+    "(x @ x) * (y @ y)",
+    "x[0]",
+    "x[1]",
+    "x[0] * x[1]",
+    "x[0] ** 2",
+    "t * x[0]",
+    "torch.trace(B * X)",
+    "torch.trace(B) * torch.trace(X)",
+    "(B * X).sum()",
+    "B.sum() * X.sum()",
+    "(B.sum(0) * X.sum(0)).sum()",
+    "(B.sum(0) * X.sum(1)).sum()",
+    "(B.sum(1) * X.sum(1)).sum()",
+]
 VECTORS = [
-    "x", "y", "x * y", "x * x", "x.sum() * y", "y.sum() * x", "x * y.sum() + x", "x + y", "x - y", "B @ x", "B.T @ x", "B @ y", "B @ B @ x",
-    "x * (B @ x)", "(x @ B @ x) * x", "(B * B) @ x", "torch.diagonal(B)", "B.sum(0)", "B.sum(1)", "x * B.sum(0)", "x.sum() * B.sum(0)",
-    "x ** 2 * x.sum()", "x * (x ** 2).sum()",
-]  # fmt: skip
+    "x",
+    "y",
+    "x * y",
+    "x * x",
+    "x.sum() * y",
+    "y.sum() * x",
+    "x * y.sum() + x",
+    "x + y",
+    "x - y",
+    "B @ x",
+    "B.T @ x",
+    "B @ y",
+    "B @ B @ x",
+    "x * (B @ x)",
+    "(x @ B @ x) * x",
+    "(B * B) @ x",
+    "torch.diagonal(B)",
+    "B.sum(0)",
+    "B.sum(1)",
+    "x * B.sum(0)",
+    "x.sum() * B.sum(0)",
+    "x ** 2 * x.sum()",
+    "x * (x ** 2).sum()",
+]
 MATRICES = [
-    "B", "B.T", "B @ C", "C @ B", "B @ C.T", "B * C", "B * C.T", "torch.outer(x, y)", "torch.outer(y, x)", "torch.outer(x, x)",
-    "torch.outer(y, y)", "torch.diag(x)", "torch.diag(x) @ B", "B @ torch.diag(x)", "B * x", "B.T * x", "x[:, None] * B", "torch.diag(x * y)",
-    "torch.outer(x, torch.ones(B.shape[0]))", "torch.outer(torch.ones(B.shape[0]), x)", "torch.outer(B @ x, y)", "torch.outer(x, B @ y)",
-    "torch.outer(y, B @ x)", "torch.outer(B @ y, x)", "torch.outer(x, y) @ B", "B @ torch.outer(x, y)",
-]  # fmt: skip
+    "B",
+    "B.T",
+    "B @ C",
+    "C @ B",
+    "B @ C.T",
+    "B * C",
+    "B * C.T",
+    "torch.outer(x, y)",
+    "torch.outer(y, x)",
+    "torch.outer(x, x)",
+    "torch.outer(y, y)",
+    "torch.diag(x)",
+    "torch.diag(x) @ B",
+    "B @ torch.diag(x)",
+    "B * x",
+    "B.T * x",
+    "x[:, None] * B",
+    "torch.diag(x * y)",
+    "torch.outer(x, torch.ones(B.shape[0]))",
+    "torch.outer(torch.ones(B.shape[0]), x)",
+    "torch.outer(B @ x, y)",
+    "torch.outer(x, B @ y)",
+    "torch.outer(y, B @ x)",
+    "torch.outer(B @ y, x)",
+    "torch.outer(x, y) @ B",
+    "B @ torch.outer(x, y)",
+]
 APART = [pair for group in (DIFFERENT, VECTORS, MATRICES) for pair in combinations(group, 2)]
 
 
@@ -70,11 +156,24 @@ def test_two_functions_have_two_keys() -> None:
 
 
 SYMMETRIC = {
-    "B.T @ B": True, "B + B.T": True, "B @ C @ B.T": False, "B @ (C + C.T) @ B.T": True, "torch.outer(x, x)": True,
-    "torch.diag(x)": True, "torch.outer(x, y) + torch.outer(y, x)": True, "torch.outer(x, y)": False, "B": False, "B @ B": False,
-    "torch.outer(x, y) + torch.outer(z, t)": False, "torch.outer(x, torch.ones(x.shape[0]))": False,
-    "torch.eye(x.shape[0])": True, "torch.outer(B @ x, B @ x)": True, "torch.outer(B @ x, x)": False, "B * C": False, "B * B.T": True,
-}  # fmt: skip
+    "B.T @ B": True,
+    "B + B.T": True,
+    "B @ C @ B.T": False,
+    "B @ (C + C.T) @ B.T": True,
+    "torch.outer(x, x)": True,
+    "torch.diag(x)": True,
+    "torch.outer(x, y) + torch.outer(y, x)": True,
+    "torch.outer(x, y)": False,
+    "B": False,
+    "B @ B": False,
+    "torch.outer(x, y) + torch.outer(z, t)": False,
+    "torch.outer(x, torch.ones(x.shape[0]))": False,
+    "torch.eye(x.shape[0])": True,
+    "torch.outer(B @ x, B @ x)": True,
+    "torch.outer(B @ x, x)": False,
+    "B * C": False,
+    "B * B.T": True,
+}
 
 
 @pytest.mark.parametrize("case", SYMMETRIC)
@@ -93,10 +192,29 @@ PATTERN_SAME = {
     "torch.outer(x, y) @ z": (),
 }
 PATTERN_DIFFERENT = [
-    "x @ B @ x", "x @ B @ B @ x", "x @ B.T @ B @ x", "x @ B @ C @ x", "x @ y", "(x @ y) ** 2", "(x @ y) * (x @ C.sum(0))", "x @ B @ y",
-    "(x * y) @ x", "x @ x", "x @ B @ x + x @ y", "x @ B @ x + x @ B @ y", "t * (x @ x)", "x.sum()", "x * y", "y.sum() * x", "x.sum() * y",
-    "(x @ y) * x", "(x @ x) * y", "B @ x", "torch.outer(x, y)", "torch.outer(y, x)",
-]  # fmt: skip
+    "x @ B @ x",
+    "x @ B @ B @ x",
+    "x @ B.T @ B @ x",
+    "x @ B @ C @ x",
+    "x @ y",
+    "(x @ y) ** 2",
+    "(x @ y) * (x @ C.sum(0))",
+    "x @ B @ y",
+    "(x * y) @ x",
+    "x @ x",
+    "x @ B @ x + x @ y",
+    "x @ B @ x + x @ B @ y",
+    "t * (x @ x)",
+    "x.sum()",
+    "x * y",
+    "y.sum() * x",
+    "x.sum() * y",
+    "(x @ y) * x",
+    "(x @ x) * y",
+    "B @ x",
+    "torch.outer(x, y)",
+    "torch.outer(y, x)",
+]
 
 
 @pytest.mark.parametrize(("one", "other"), [(a, b) for a, others in PATTERN_SAME.items() for b in others])
@@ -118,7 +236,9 @@ def test_patterns_of_different_functions_differ() -> None:
     assert [pair for pair in confused if pair != ("torch.outer(x, y)", "torch.outer(y, x)")] == []
 
 
-@pytest.mark.parametrize(("one", "other"), [("x @ B @ B @ x", "x @ B @ C @ x"), ("(x - y) @ B @ (x - y)", "(x - y) @ B @ (x - C[0])")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("x @ B @ B @ x", "x @ B @ C @ x"), ("(x - y) @ B @ (x - y)", "(x - y) @ B @ (x - C[0])")]
+)
 def test_repeated_constants_bind_to_one_thing(one: str, other: str) -> None:
     found = [pattern(node_of(text, SHAPES), "x") for text in (one, other)]
     assert found[0].key != found[1].key  # type: ignore[union-attr]
@@ -142,9 +262,15 @@ def test_no_pattern_without_the_variable_and_with_too_many_alike() -> None:
 # ---- random ones --------------------------------------------------------------------------------------------------
 
 POOL: list[Node] = [
-    leaf("x", ("n",)), leaf("y", ("n",)), leaf("B", ("n", "n")), leaf("C", ("n", "n")), leaf("t", ()), basis("n", 0), delta("n"),
+    leaf("x", ("n",)),
+    leaf("y", ("n",)),
+    leaf("B", ("n", "n")),
+    leaf("C", ("n", "n")),
+    leaf("t", ()),
+    basis("n", 0),
+    delta("n"),
     add([(1, leaf("B", ("n", "n"))), (2, leaf("C", ("n", "n")))], ("n", "n")),
-]  # fmt: skip
+]
 
 Drawn = tuple[list[tuple[Node, tuple[int, ...]]], int]
 
@@ -162,7 +288,9 @@ def made(drawn: Drawn, names: list[int] | None = None, order: list[int] | None =
     factors, rank = drawn
     names = names or list(range(9))
     order = order or list(range(len(factors)))
-    return product([(factors[k][0], tuple(names[i] for i in factors[k][1])) for k in order], ("n",) * rank, names[:rank])
+    return product(
+        [(factors[k][0], tuple(names[i] for i in factors[k][1])) for k in order], ("n",) * rank, names[:rank]
+    )
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

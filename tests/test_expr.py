@@ -93,7 +93,10 @@ SAME = {
     "x^0 = 1": (power(x, 0), number(1, ("n",))),
     "1^p": (power(number(1, ("n",)), -3), number(1, ("n",))),
     "(−2 x)^3 = −8 x^3": (power(scale(-2, x), 3), scale(-8, power(x, 3))),
-    "Sᵀ = S inside a product": (product([(S, (1, 0)), (x, (0,)), (y, (1,))], (), ()), product([(S, (0, 1)), (x, (0,)), (y, (1,))], (), ())),
+    "Sᵀ = S inside a product": (
+        product([(S, (1, 0)), (x, (0,)), (y, (1,))], (), ()),
+        product([(S, (0, 1)), (x, (0,)), (y, (1,))], (), ()),
+    ),
     "a number of size 2": (product([], (), ()), number(1)),
     "fixed size counted": (product([(number(1, (2,)), (0,))], (), ()), number(2)),
     "letter counted": (product([(number(1, ("n",)), (0,))], (), ()), size_of("n")),
@@ -101,9 +104,12 @@ SAME = {
         transpose(product([(x, (0,)), (y, (1,))], ("n", "n"), (0, 1))),
         product([(x, (1,)), (y, (0,))], ("n", "n"), (0, 1)),
     ),
-    "(A + B)ᵀ term by term": (transpose(add([(1, X), (2, B)], X.shape)), add([(1, transpose(X)), (2, transpose(B))], X.shape)),
+    "(A + B)ᵀ term by term": (
+        transpose(add([(1, X), (2, B)], X.shape)),
+        add([(1, transpose(X)), (2, transpose(B))], X.shape),
+    ),
     "permuted twice": (permute(permute(A, (1, 0)), (1, 0)), A),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", SAME)
@@ -145,7 +151,10 @@ VALUES: dict[str, tuple[Node, Callable[..., torch.Tensor]]] = {
     "x^5": (power(x, 5), lambda v: v["x"] ** 5),
     "x^-½": (power(x, Fraction(-1, 2)), lambda v: v["x"] ** -0.5),
     "sum of an outer product": (product([(x, (0,)), (z, (1,))], (), ()), lambda v: v["x"].sum() * v["z"].sum()),
-    "a delta between outputs": (product([(delta("n"), (0, 1)), (t, ())], ("n", "n"), (0, 1)), lambda v: v["t"] * torch.eye(3)),
+    "a delta between outputs": (
+        product([(delta("n"), (0, 1)), (t, ())], ("n", "n"), (0, 1)),
+        lambda v: v["t"] * torch.eye(3),
+    ),
     "three axes, turned": (
         permute(product([(A, (0, 1)), (y, (2,))], ("m", "n", "n"), (0, 1, 2)), (2, 0, 1)),
         lambda v: torch.einsum("ij,k->kij", v["A"], v["y"]),
@@ -156,7 +165,7 @@ VALUES: dict[str, tuple[Node, Callable[..., torch.Tensor]]] = {
         transpose(power(add([(1, X), (1, B)], X.shape), -1)),
         lambda v: ((v["X"] + v["B"]) ** -1).T,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", VALUES)
@@ -200,7 +209,13 @@ def test_powers_beyond_four_are_one_node() -> None:
 
 @pytest.mark.parametrize(
     ("given", "wanted"),
-    [(0.1, Fraction(1, 10)), (1 / 3, Fraction(1, 3)), (2, Fraction(2)), (0.30000000000000004, 0.30000000000000004), (2**0.5, 2**0.5)],
+    [
+        (0.1, Fraction(1, 10)),
+        (1 / 3, Fraction(1, 3)),
+        (2, Fraction(2)),
+        (0.30000000000000004, 0.30000000000000004),
+        (2**0.5, 2**0.5),
+    ],
 )
 def test_exact_numbers(given: float, wanted: object) -> None:
     assert exact(given) == wanted and type(exact(given)) is type(wanted)
@@ -215,7 +230,7 @@ SIZE_ERRORS = {
 
 @pytest.mark.parametrize("case", SIZE_ERRORS)
 def test_sizes_that_do_not_fit_are_refused(case: str) -> None:
-    with pytest.raises(ValueError, match="sizes|shape"):
+    with pytest.raises(ValueError, match=r"sizes|shape"):
         SIZE_ERRORS[case]()
 
 

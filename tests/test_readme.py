@@ -105,9 +105,7 @@ def float64() -> Iterator[None]:
 def test_the_table_is_typeset_from_the_right_function(row: Identity) -> None:
     """What is typeset has the value of the row's code, and so for every simpler case."""
     generator = torch.Generator().manual_seed(1)
-    values = {
-        name: torch.rand([*map(concrete, shape)], generator=generator) for name, shape in row.shapes.items()
-    }
+    values = {name: torch.rand([*map(concrete, shape)], generator=generator) for name, shape in row.shapes.items()}
     columns = {name: value[:, None] if value.dim() == 1 else value for name, value in values.items()}
     for code in (row.function, row.gradient, *row.simpler.values()):
         printed = evaluate(row.trace(code), values, SIZES)

@@ -1,14 +1,43 @@
-"""Random well-typed torch functions as source text, so that one that fails can be read and run by hand.
+"""Random functions: each derivative's code against autograd, notation that prints, identities that equal f.
 
-`build` is given a way to choose, so that hypothesis shrinks what it finds and a plain random generator goes through
-thousands.  A function has up to three intermediates, which are used more than once.
+A function is source text with shapes of its arguments, so that one that fails can be read and run by hand.  `build` is
+given a way to choose: hypothesis shrinks what it finds, and a plain random generator goes through thousands:
+    python tests/test_fuzz.py SEED SECONDS
 """
 
 from __future__ import annotations
 
+import random
 import re
+import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+import torch
+from corefixtures import (
+    Written,
+    difference,
+    formula_of,
+    laid_out,
+    match_of,
+    run_code,
+    squeezed,
+    statement,
+    traced,
+    truth,
+    value_of,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from printedtext import Unreadable, says
+
+from matmagic.errors import TraceError
+from matmagic.notation import Indexed
+from matmagic.printers.latex import latex
+from matmagic.printers.text import text
 
 Shape = tuple[str | int, ...]
 Choose = Callable[[Sequence[str]], str]
@@ -79,9 +108,35 @@ class _Builder:
         if depth > 1:
             common += ["ratio", "cube", "root", "shifted"]
         if not shape:
-            kinds = [*common, "dot", "dot", "form", "form", "sum", "trace", "norm", "mean", "einsum", "entry", "loop", "matrix norm"]
+            kinds = [
+                *common,
+                "dot",
+                "dot",
+                "form",
+                "form",
+                "sum",
+                "trace",
+                "norm",
+                "mean",
+                "einsum",
+                "entry",
+                "loop",
+                "matrix norm",
+            ]
         elif len(shape) == 1:
-            kinds = [*common, "map", "map", "left map", "row sum", "column sum", "diagonal", "flatten", "einsum", "stack", "row"]
+            kinds = [
+                *common,
+                "map",
+                "map",
+                "left map",
+                "row sum",
+                "column sum",
+                "diagonal",
+                "flatten",
+                "einsum",
+                "stack",
+                "row",
+            ]
         elif 1 in shape:
             kinds = [*common, "map", "map", "lift", "transpose", "keepdim"]
         else:
@@ -121,7 +176,9 @@ class _Builder:
         below = self.one(["scalar", "entries", "number"])
         if below == "number":
             return f"({self.expression(shape, d)} / {self.one(['2', '3', '7'])})"
-        return f"({self.expression(shape, d)} / (1 + {self.expression(shape if below == 'entries' else (), d - 1)} ** 2))"
+        return (
+            f"({self.expression(shape, d)} / (1 + {self.expression(shape if below == 'entries' else (), d - 1)} ** 2))"
+        )
 
     def _root(self, shape: Shape, d: int) -> str:
         return f"torch.sqrt(1 + {self.expression(shape, d)} ** 2)"
@@ -171,13 +228,21 @@ class _Builder:
     def _entry(self, _: Shape, d: int) -> str:
         if self.one(["vector", "matrix"]) == "vector":
             return f"{self.expression(self.any_vector(), d)}[{self.one(['0', '1', '2'])}]"
-        return f"{self.expression((self.letter(), self.letter()), d)}[{self.one(['0', '1', '2'])}, {self.one(['0', '1'])}]"
+        return (
+            f"{self.expression((self.letter(), self.letter()), d)}[{self.one(['0', '1', '2'])}, {self.one(['0', '1'])}]"
+        )
 
     def _loop(self, _: Shape, d: int) -> str:
         a = self.letter()
         i = self.one(["i", "j"])
         left = self.leaf((a,))
-        right = self.one([f"{self.leaf((a,))}[{i}]", f"{self.leaf((a, a))}[{i}, {i}]", f"{self.leaf((a, a))}[{i}] @ {self.leaf((a,))}"])
+        right = self.one(
+            [
+                f"{self.leaf((a,))}[{i}]",
+                f"{self.leaf((a, a))}[{i}, {i}]",
+                f"{self.leaf((a, a))}[{i}] @ {self.leaf((a,))}",
+            ]
+        )
         return f"sum({left}[{i}] * ({right}) for {i} in range({self.size(a)}))"
 
     # ---- vectors and matrices
@@ -249,7 +314,8 @@ class _Builder:
     def _identity(self, shape: Shape, d: int) -> str:
         if shape[0] != shape[1]:
             return self.leaf(shape)
-        return f"({self.expression(shape, d)} {self.one(['+', '-'])} {self.one(['', '2 * '])}torch.eye({self.size(str(shape[0]))}))"
+        multiple = self.one(["+ ", "- ", "+ 2 * ", "- 2 * "])
+        return f"({self.expression(shape, d)} {multiple}torch.eye({self.size(str(shape[0]))}))"
 
     def _rows_scaled(self, shape: Shape, d: int) -> str:
         side = self.one(["columns", "rows"])
@@ -307,7 +373,9 @@ class RandomFunction:
     def repeats(self) -> bool:
         """Whether an argument occurs twice, or a sum stands inside a product."""
         names = re.findall(r"\b[A-Za-z]\w*\b", self.body)
-        return any(names.count(name) > 1 for name in self.shapes) or bool(re.search(r"[-+] [^()]*\)+(\.\w+)? [*@]", self.body))
+        return any(names.count(name) > 1 for name in self.shapes) or bool(
+            re.search(r"[-+] [^()]*\)+(\.\w+)? [*@]", self.body)
+        )
 
 
 def build(choose: Choose, most_operations: int = 12) -> RandomFunction:
@@ -321,14 +389,155 @@ def build(choose: Choose, most_operations: int = 12) -> RandomFunction:
     for k in range(int(choose(["0", "0", "1", "1", "2"]))):
         kind = choose(["v", "v", "c", "M", "M", "s"])
         letter = builder.letter()
-        shape: Shape = {"v": (letter,), "c": (letter, 1), "M": (letter, builder.letter() if kind == "M" else letter), "s": ()}[kind]
+        shape: Shape = {
+            "v": (letter,),
+            "c": (letter, 1),
+            "M": (letter, builder.letter() if kind == "M" else letter),
+            "s": (),
+        }[kind]
         lines.append(f"r{k} = {builder.expression(shape, 2)}")
         builder.pool[f"r{k}"] = shape
     kind = choose(["s", "s", "s", "s", "v", "c", "M"])
     letter = builder.letter()
-    result: Shape = {"s": (), "v": (letter,), "c": (letter, 1), "M": (letter, builder.letter() if kind == "M" else letter)}[kind]
+    result: Shape = {
+        "s": (),
+        "v": (letter,),
+        "c": (letter, 1),
+        "M": (letter, builder.letter() if kind == "M" else letter),
+    }[kind]
     lines.append(f"return {builder.expression(result, int(choose(['2', '3', '3'])))}")
     body = "\n".join(lines)
     used = {name: shape for name, shape in shapes.items() if re.search(rf"\b{name}\b", body)}
     made = RandomFunction(body, used or {"t": ()})
     return made if made.operations <= most_operations else build(choose, most_operations)
+
+
+# ---- what is checked ----------------------------------------------------------------------------------------------
+
+
+def has_indexed(math: Any) -> bool:
+    """Whether any piece of the notation is written with indices."""
+    if isinstance(math, Indexed):
+        return True
+    if isinstance(math, tuple):
+        return any(map(has_indexed, math))
+    return is_dataclass(math) and any(has_indexed(getattr(math, f.name)) for f in fields(math))
+
+
+def problems(made: RandomFunction, counts: Counter[str]) -> list[str]:
+    """Everything that is wrong with what is said of a function; `counts` collects what was seen."""
+    own = Written(made.body, made.shapes)
+    sizes = own.sizes()
+    inputs = own.inputs(sizes, 11)
+    right = own(inputs)
+    try:
+        found = traced(own)
+    except TraceError:
+        counts["refused"] += 1
+        return []
+    counts["functions"] += 1
+    counts["repeats"] += made.repeats
+    if not bool(torch.isfinite(right).all()) or float(right.detach().abs().max()) > 1e8:
+        return []
+    wrong = []
+    if difference(laid_out(value_of(found.node, found, inputs, sizes), found), right) > 1e-8:
+        wrong.append("the function's value")
+    printed = statement(own, found)
+    wrong += misprint("f", printed, right, inputs, sizes)
+    latex(printed)
+    for variable in made.shapes:
+        slope = truth(own, inputs, variable)
+        if not bool(torch.isfinite(slope).all()) or float(slope.abs().max()) > 1e8:
+            continue
+        counts["derivatives"] += 1
+        formula = formula_of(own, found, variable)
+        counts["no formula"] += formula is None
+        if formula is not None:
+            counts["indexed" if has_indexed(formula.math) else "closed"] += 1
+            value = run_code(formula.code, inputs)
+            if not difference(value, slope) < 1e-7:
+                wrong.append(
+                    f"by {variable}: {formula.code} has shape {tuple(value.shape)}, error {difference(value, slope):.1e}"
+                )
+            latex(formula.math)
+            wrong += misprint(f"by {variable}", formula.math, slope, inputs, sizes)
+        match = match_of(own, found, variable)
+        if match is not None:
+            counts["matched"] += 1
+            if not difference(squeezed(run_code(match.statement, inputs)), squeezed(right)) < 1e-7:
+                wrong.append(f"by {variable}: {match.name} says f = {match.statement}")
+            for code in match.bindings.values():
+                run_code(code, inputs)
+    return wrong
+
+
+def misprint(
+    of: str, math: Any, right: torch.Tensor, inputs: dict[str, torch.Tensor], sizes: dict[str, int]
+) -> list[str]:
+    """The text, where a reader would read another value out of it."""
+    line = text(math)
+    try:
+        return [] if right.dim() > 2 or says(line, right, inputs, sizes) else [f"{of}: {line} is a misprint"]
+    except Unreadable:
+        return []
+
+
+@st.composite
+def functions(draw: st.DrawFn) -> RandomFunction:
+    return build(lambda options: draw(st.sampled_from(list(options))))
+
+
+SEEN: Counter[str] = Counter()
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(functions())
+def test_random_functions(made: RandomFunction) -> None:
+    assert problems(made, SEEN) == []
+
+
+def test_the_random_functions_are_hard_enough() -> None:
+    """Drawn without hypothesis, which prefers short ones: repeats in 40 %, identities and closed forms among them."""
+    counts: Counter[str] = Counter()
+    for seed in range(60):
+        chooser = random.Random(seed)
+        made = build(chooser.choice)
+        counts["repeats"] += made.repeats
+        counts["columns"] += any(shape in (("n", 1), ("m", 1)) for shape in made.shapes.values())
+        counts["long"] += made.operations >= 5
+    assert counts["repeats"] >= 24 and counts["columns"] >= 12 and counts["long"] >= 24
+
+
+def test_the_checks_can_fail() -> None:
+    made = RandomFunction("return x @ B @ x", {"x": ("n",), "B": ("n", "n")})
+    assert problems(made, Counter()) == []
+    own = Written(made.body, made.shapes)
+    inputs = own.inputs(own.sizes(), 11)
+    formula = formula_of(own, traced(own), "x")
+    assert formula is not None
+    assert misprint("by x", formula.math, truth(own, inputs, "x") + 1, inputs, own.sizes())
+    assert difference(run_code("(B + B) @ x", inputs), truth(own, inputs, "x")) > 1e-3
+
+
+def main(seed: int, seconds: float) -> None:
+    """Random functions for some seconds; failures as they come, the shortest last."""
+    counts: Counter[str] = Counter()
+    failures: list[tuple[int, str]] = []
+    start, number = time.monotonic(), 0
+    while time.monotonic() - start < seconds:
+        number += 1
+        made = build(random.Random(seed * 1_000_003 + number).choice)
+        try:
+            wrong = problems(made, counts)
+        except Exception as error:
+            wrong = [f"{type(error).__name__}: {error}"]
+        if wrong:
+            counts["failures"] += 1
+            failures.append((len(made.body), f"{made.shapes}\n{made.body}\n  " + "\n  ".join(wrong)))
+    for _, failure in sorted(failures, reverse=True):
+        print(failure)
+    print(dict(counts))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]))
