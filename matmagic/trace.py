@@ -21,8 +21,8 @@ from torch import Tensor
 from .calling import Callee, Running, call, replacements
 from .errors import TraceError
 from .evaluate import evaluate
-from .expr import Leaf, Node, Size, leaf
-from .torch_rows import ROWS, Axes, NotTraced, Sizes, Traced
+from .expr import Leaf, Node, Size, leaf, permute
+from .torch_rows import ROWS, Axes, NotTraced, Sizes, Traced, consecutive
 
 TOLERANCE = 1e-9  # float64 against float64, a few operations apart
 
@@ -37,8 +37,11 @@ class Opaque:
 
 @dataclass(frozen=True)
 class Trace:
-    """What f computes.  `axes` and those of `inputs` say which axes of the node each tensor axis is made of:
-    none for size 1, several for a flattened one."""
+    """What f computes, its axes in the order of the tensor's.
+
+    `axes` and those of `inputs` say which axes of the node each tensor axis is made of: none for size 1, several for a
+    flattened one.
+    """
 
     node: Node
     axes: Axes
@@ -79,7 +82,9 @@ def trace(
         raise TraceError(found.reason, where)
     if not isinstance(found, Traced):
         raise TraceError("the result is a tensor of unknown origin", f"in {subject.name}")
-    return Trace(found.node, found.axes, leaves, dict(sizes), tuple(dict.fromkeys(running.followed)))
+    node = permute(found.node, [axis for group in found.axes for axis in group])
+    axes = consecutive(map(len, found.axes))
+    return Trace(node, axes, leaves, dict(sizes), tuple(dict.fromkeys(running.followed)))
 
 
 def _recorded(tensor: Tensor) -> Tensor:
@@ -91,9 +96,7 @@ def _recorded(tensor: Tensor) -> Tensor:
 def holds(found: Trace, output: Tensor, inputs: Mapping[str, Tensor], sizes: Mapping[str, int]) -> bool:
     """Whether the expression gives what f gave at these inputs."""
     leaves = {name: leaf_value(t) for name, t in inputs.items()}
-    value = evaluate(found.node, leaves, sizes)
-    order = [axis for group in found.axes for axis in group]
-    value = value.permute(order).reshape(output.shape)
+    value = evaluate(found.node, leaves, sizes).reshape(output.shape)
     scale = float(output.detach().abs().max()) if output.numel() else 0.0
     return bool(torch.allclose(value, output.detach(), TOLERANCE, TOLERANCE * scale))
 

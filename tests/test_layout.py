@@ -34,9 +34,12 @@ def module_of(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[tuple[str, int]]:
-    """Modules of the package that a file imports anywhere in it, with the line."""
+    """Modules of the package that a file imports anywhere in it, with the line; not those that only types need."""
     package = list(path.relative_to(PACKAGE).parts[:-1])
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for_types = [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    skipped = {id(inner) for block in for_types for inner in ast.walk(block)}
+    for node in (n for n in ast.walk(tree) if id(n) not in skipped):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             names = [[*base, *node.module.split(".")]] if node.module else [[*base, alias.name] for alias in node.names]

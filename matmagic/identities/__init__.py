@@ -18,11 +18,17 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
+import torch
+
 from ..canonical import Pattern, pattern
-from ..expr import Leaf, Node, Size
+from ..expr import Leaf, Node, Size, leaves
+from ..sizes import unified
+from ..trace import Trace, trace
 
 SUBJECTS = ("vectors", "matrices", "traces", "norms", "losses")
-_SIZES: dict[str, int] = dict(zip("nmkpq", (3, 4, 5, 6, 7), strict=True))
+_SIZES: tuple[dict[str, int], ...] = tuple(
+    dict(zip("nmkpq", numbers, strict=True)) for numbers in ((3, 4, 5, 6, 7), (5, 3, 4, 7, 6))
+)
 
 
 @dataclass(frozen=True)
@@ -50,26 +56,26 @@ class Identity:
 
     def callable(self, code: str) -> Callable[..., Any]:
         """A torch expression of the row as a function of its symbols.  Rows of the package only: the text is run."""
-        import torch
-
         found: Callable[..., Any] = eval(f"lambda {', '.join(self.shapes)}: {code}", {"torch": torch})
         return found
 
     def trace(self, code: str) -> Node:
-        """An expression of the row in index notation."""
-        import torch
+        """An expression of the row in index notation; traced at two sets of sizes where it reads sizes as numbers."""
+        if "shape" not in code:
+            return self.trace_at(code, _SIZES[0]).node
+        return unified(*(self.trace_at(code, sizes) for sizes in _SIZES)).node
 
-        from .. import trace as tracing
-
+    def trace_at(self, code: str, sizes: Mapping[str, int]) -> Trace:
+        """The expression as it is computed at these sizes."""
         generator = torch.Generator().manual_seed(0)
         shapes = {name: _as_column(shape) for name, shape in self.shapes.items()}
         inputs = {
             name: torch.randn(
-                [_SIZES[s] if isinstance(s, str) else s for s in shape], generator=generator, dtype=torch.float64
+                [sizes[s] if isinstance(s, str) else s for s in shape], generator=generator, dtype=torch.float64
             )
             for name, shape in shapes.items()
         }
-        return tracing.trace(_Expression(self, code), shapes, inputs, _SIZES).node
+        return trace(_Expression(self, code), shapes, inputs, sizes)
 
     @cached_property
     def node(self) -> Node:
@@ -86,8 +92,6 @@ class Identity:
 
     @cached_property
     def variable(self) -> Leaf:
-        from ..expr import leaves
-
         return leaves(self.node)[self.wrt]
 
 
