@@ -239,6 +239,13 @@ def formula(node: Node, trace: Trace, shapes: Mapping[str, Sequence[Size]], like
     return Formula(math, code)
 
 
+def statement(trace: Trace | None) -> Math | None:
+    """What f is; None where its result is flattened, which matrix notation doesn't show."""
+    if trace is None or any(len(group) > 1 for group in trace.axes):
+        return None
+    return notation(trace.node, collect=False)
+
+
 def one_entry(trace: Trace) -> bool:
     """Whether f has a single entry: (), (1,), (1, 1)."""
     return not trace.node.shape

@@ -202,6 +202,8 @@ def power(base: Node, exponent: float | Fraction) -> Node:
         return scale(c**p, power(inner, p))
     if isinstance(base, Product) and not base.factors:
         return base
+    if isinstance(base, Sum) and not base.terms and p > 0:
+        return base
     if isinstance(base, Power) and _powers_multiply(base.exponent, p):
         return power(base.base, base.exponent * p)
     axes = tuple(range(len(base.shape)))
@@ -355,6 +357,9 @@ class _Contraction:
             return zero(self.shape)
         self.contract_deltas()
         self.join_powers()
+        positions = {(labels, node) for node, labels in self.factors if isinstance(node, Basis)}
+        if len({labels for labels, _ in positions}) < len(positions):
+            return zero(self.shape)  # e_k ⊙ e_l with k ≠ l
         self.count_free_sums()
         node = self.distributed() or self.numbered()
         return scale(self.coefficient, node)

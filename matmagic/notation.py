@@ -507,7 +507,7 @@ class _Renderer:
         if (
             len(node.factors) == 2
             and node.factors[0] == node.factors[1]
-            and len(set(node.factors[0][1])) == len(node.sizes) < 3
+            and len(set(node.factors[0][1])) == len(node.factors[0][1]) == len(node.sizes) < 3
         ):
             return Norm(self.math(node.factors[0][0]), len(node.sizes) == 2)
         term = self.term(node)

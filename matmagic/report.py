@@ -15,10 +15,10 @@ from torch import Tensor
 from . import static
 from .capture import Subject, subject_of
 from .checking import Check, Note
-from .derivative import Derivative
+from .derivative import Derivative, statement
 from .errors import OptionError
 from .grading import Grade
-from .notation import Math, notation
+from .notation import Math
 from .options import Options, nearest, parse_assume, parse_names, parse_shapes
 from .printers.latex import latex
 from .printers.names import latex_name, latex_space, text_name, text_space
@@ -140,7 +140,6 @@ def check(subject: Subject, options: Options) -> Report:
         derivatives = question.derivatives(traced)
         claims = question.grades(derivatives)
         notes = question.notes(assumed, limits, derivatives)
-        statement = notation(traced.node, collect=False) if traced else None
     shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
     return Report(
         subject.name,
@@ -149,7 +148,7 @@ def check(subject: Subject, options: Options) -> Report:
         claims,
         tuple(derivatives),
         subject.symbol,
-        statement,
+        statement(traced),
         options.text,
         subject.function,
     )

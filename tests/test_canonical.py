@@ -133,9 +133,7 @@ MATRICES = [
     "torch.diag(x)",
     "torch.diag(x) @ B",
     "B @ torch.diag(x)",
-    "B * x",
     "B.T * x",
-    "x[:, None] * B",
     "torch.diag(x * y)",
     "torch.outer(x, torch.ones(B.shape[0]))",
     "torch.outer(torch.ones(B.shape[0]), x)",
@@ -144,7 +142,6 @@ MATRICES = [
     "torch.outer(y, B @ x)",
     "torch.outer(B @ y, x)",
     "torch.outer(x, y) @ B",
-    "B @ torch.outer(x, y)",
 ]
 APART = [pair for group in (DIFFERENT, VECTORS, MATRICES) for pair in combinations(group, 2)]
 

@@ -58,6 +58,11 @@ class Code:
     def at_least(self, level: int) -> str:
         return self.text if self.level >= level else f"({self.text})"
 
+    @property
+    def bare(self) -> str | None:
+        """The expression of which this is the transpose, as it is written."""
+        return self.text.removesuffix(".T") if self.level == ATOM and self.text.endswith(".T") else None
+
     def method(self, call: str, form: str) -> Code:
         return Code(f"{self.at_least(ATOM)}{call}", ATOM, form)
 
@@ -187,8 +192,8 @@ class _Printer:
         forms = {MATRIX: MATRIX, COLUMN: ROW, ROW: COLUMN, FLAT: FLAT}
         if code.form == FLAT:
             return self.to(code, ROW)
-        if code.text.endswith(".T"):
-            return Code(code.text.removesuffix(".T"), code.level, forms[code.form])
+        if code.bare is not None:
+            return Code(code.bare, ATOM, forms[code.form])
         return code.method(".T", forms[code.form])
 
     def arithmetic(self, math: Math) -> Code:
@@ -286,8 +291,8 @@ class _Printer:
             return Code(self.size(ones.size), ATOM, SCALAR)
         if sum_rows or sum_columns:
             code = self.run(inner)
-            if sum_columns and not sum_rows and code.text.endswith(".T") and code.form == MATRIX:
-                return Code(f"{code.text.removesuffix('.T')}.sum(0)", ATOM, FLAT)
+            if sum_columns and not sum_rows and code.bare is not None and code.form == MATRIX:
+                return Code(f"{code.bare}.sum(0)", ATOM, FLAT)
             both = (sum_rows and sum_columns) or code.form in (FLAT, COLUMN, ROW)
             return code.method(".sum()", SCALAR) if both else code.method(f".sum({0 if sum_rows else 1})", FLAT)
         if len(inner) == 1:
