@@ -23,10 +23,11 @@ from .claims import claim_of_option, parse_claim
 from .derivative import ByEntries, Derivative, Formula, Match
 from .errors import MatmagicError, OptionError, ResultError, TraceError
 from .grading import Claim, Grade, grade_claims
-from .notation import Listed, Math, Zero, notation, rank
+from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
 from .printers.text import text
 from .printers.torch_code import torch_code
+from .rendering import notation
 from .shapes import Shapes
 from .sizes import unified
 from .trace import Trace, holds, trace

@@ -18,12 +18,13 @@ from torch import Tensor
 from .differentiate import differentiate
 from .expr import Leaf, Node, Size, add, basis, product
 from .match import Bound, match
-from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose, notation
+from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose
 from .printers.latex import INDICES, latex
 from .printers.names import latex_name, text_name
 from .printers.sympy_form import sympy_form
 from .printers.text import text
 from .printers.torch_code import SCALAR, form_of, torch_code
+from .rendering import notation
 from .simplify import simplify
 from .state import leave_no_trace
 from .torch_rows import Axes

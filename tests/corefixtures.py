@@ -22,8 +22,9 @@ from matmagic.derivative import Formula, Match, derived, formula, matched, one_e
 from matmagic.differentiate import differentiate
 from matmagic.evaluate import evaluate
 from matmagic.expr import Node, permute
-from matmagic.notation import Math, notation, rank
+from matmagic.notation import Math, rank
 from matmagic.printers.torch_code import torch_code
+from matmagic.rendering import notation
 from matmagic.sizes import unified
 from matmagic.trace import Trace, leaf_value, trace
 

@@ -14,8 +14,8 @@ import re
 from pathlib import Path
 
 from matmagic.identities import Identity, identities
-from matmagic.notation import notation
 from matmagic.printers.text import text
+from matmagic.rendering import notation
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- identities: python tests/identity_table.py --write -->", "<!-- end of identities -->"

@@ -20,11 +20,12 @@ from corefixtures import (
 from printedtext import Unreadable, says, tokens
 
 from matmagic.derivative import has_indices
-from matmagic.notation import Chain, Norm, Num, Plus, Pow, Quotient, Symbol, Times, Trace, Transpose, notation, rank
+from matmagic.notation import Chain, Norm, Num, Plus, Pow, Quotient, Symbol, Times, Trace, Transpose, rank
 from matmagic.printers.latex import latex
 from matmagic.printers.names import latex_name, text_name
 from matmagic.printers.sympy_form import sympy_form
 from matmagic.printers.text import text
+from matmagic.rendering import notation
 
 # function, shapes, variable: the function in text, its derivative in text and LaTeX
 TABLE = {

@@ -1,0 +1,371 @@
+"""Find the matrix notation of an expression: products, transposes, traces, norms, diag, Hadamard and outer products.
+
+In: an expression.  Out: a notation tree, which the printers turn into LaTeX, text, torch and SymPy.  A product is a
+graph whose edges are the indices; it is contracted pair by pair into chains of matrices until only the output indices
+are left.  Where no matrix form exists the product is shown with its indices (`Indexed`).
+Not known here: how anything is written down, and which shape a user's vector has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from . import expr
+from .expr import Node, Number
+from .notation import (
+    Chain,
+    Diag,
+    DiagonalOf,
+    Entry,
+    Identity,
+    Indexed,
+    Letter,
+    Listed,
+    Math,
+    Norm,
+    Num,
+    Ones,
+    Plus,
+    Pow,
+    Symbol,
+    Trace,
+    Unit,
+    Zero,
+    chain,
+    folded,
+    hadamard,
+    transpose,
+    transposes,
+)
+from .summing import Term, gathered, plus
+
+
+def notation(node: Node, collect: bool = True) -> Math:
+    """The notation of an expression; `collect` pulls out what neighbouring terms share."""
+    return _Renderer(collect).math(node)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A factor on the way: rows run along labels[0], columns along labels[1]."""
+
+    math: Math
+    labels: tuple[int, ...]
+
+    def along(self, label: int) -> Math:
+        """The piece with this label as its columns."""
+        return self.math if len(self.labels) == 1 or self.labels[1] == label else transpose(self.math)
+
+    def other(self, label: int) -> tuple[int, ...]:
+        return tuple(own for own in self.labels if own != label)
+
+
+class _Renderer:
+    def __init__(self, collect: bool) -> None:
+        self.collect = collect
+        self.known: dict[Node, Math] = {}
+
+    def math(self, node: Node) -> Math:
+        if node not in self.known:
+            self.known[node] = self.render(node)
+        return self.known[node]
+
+    def render(self, node: Node) -> Math:
+        match node:
+            case expr.Leaf(name=name, shape=shape, symmetric=symmetric):
+                return Symbol(name, shape, symmetric)
+            case expr.SizeOf(letter=letter):
+                return Letter(letter)
+            case expr.Basis(position=k):
+                return Unit(node.shape[0], k)
+            case expr.Delta():
+                return Identity(node.shape[0])
+            case expr.Power(base=base, exponent=p):
+                return self.power(base, p)
+            case expr.Sum(terms=terms):
+                return self.sum(node, terms)
+        return self.term(node).math()
+
+    def sum(self, node: Node, terms: Sequence[tuple[Number, Node]]) -> Math:
+        if not terms:
+            return Zero(node.shape) if node.shape else Num(Fraction(0))
+        listed = self.listed(node, terms)
+        if listed is not None:
+            return listed
+        parts = [self.scaled(c, t) for c, t in terms]
+        return gathered(parts) if self.collect else plus(parts)
+
+    def scaled(self, coefficient: Number, node: Node) -> Term:
+        term = self.term(node)
+        return replace(term, coefficient=expr.exact(term.coefficient * coefficient))
+
+    def power(self, base: Node, p: Number) -> Math:
+        """Norms for roots of sums of squares, else the power of the base."""
+        length = self.length(base) if p == Fraction(1, 2) else None
+        whole = Pow(self.math(base), p, bool(base.shape))
+        return length or (hadamard([whole]) if base.shape and p < 0 and p == int(p) else whole)
+
+    def length(self, node: Node) -> Math | None:
+        """‖v‖ for a node that is v·v, ‖M‖_F for one that is the sum of M's squared entries."""
+        if not isinstance(node, expr.Product) or node.shape:
+            return None
+        if (
+            len(node.factors) == 2
+            and node.factors[0] == node.factors[1]
+            and len(set(node.factors[0][1])) == len(node.factors[0][1]) == len(node.sizes) < 3
+        ):
+            return Norm(self.math(node.factors[0][0]), len(node.sizes) == 2)
+        term = self.term(node)
+        if term.coefficient != 1 or len(term.above) != 1 or not isinstance(term.above[0], Chain):
+            return None
+        parts = term.above[0].parts
+        half = parts[len(parts) // 2 :]
+        if len(parts) % 2 == 0 and chain(half) == transpose(chain(parts[: len(parts) // 2])):
+            return Norm(chain(half), False)
+        return None
+
+    # ---- products
+
+    def term(self, node: Node) -> Term:
+        """A node as one term of a sum."""
+        if isinstance(node, expr.Sum) and len(node.terms) == 1:
+            ((c, inner),) = node.terms
+            return self.scaled(c, inner)
+        if isinstance(node, expr.Product):
+            return _Contracting(self, node).term()
+        return _scalars_out([self.math(node)], None) if not node.shape else Term(Fraction(1), (), (), self.math(node))
+
+    def listed(self, node: Node, terms: Sequence[tuple[Number, Node]]) -> Math | None:
+        """A sum of s·e_k over all k as a list of scalars; of s·e_k e_lᵀ as a table."""
+        if not node.shape or len(node.shape) > 2 or not all(isinstance(s, int) for s in node.shape):
+            return None
+        entries: dict[tuple[int, ...], list[tuple[Number, Node]]] = {}
+        for c, term in terms:
+            found = _entries(term, len(node.shape))
+            if found is None:
+                return None
+            for at, inner, scalar in found:
+                entries.setdefault(at, []).append((expr.exact(c * inner), scalar))
+        table = {at: self.math(expr.add(scalars, ())) for at, scalars in entries.items()}
+        rows, *columns = (range(s) for s in node.shape if isinstance(s, int))
+        nil = Num(Fraction(0))
+        if not columns:
+            return Listed(tuple(table.get((i,), nil) for i in rows))
+        return Listed(tuple(Listed(tuple(table.get((i, j), nil) for j in columns[0])) for i in rows))
+
+
+def _entries(node: Node, rank: int) -> list[tuple[tuple[int, ...], Number, Node]] | None:
+    """Which entries of the output a term of unit vectors fills, each with a number and a scalar; None if not all."""
+    factors = list(node.factors) if isinstance(node, expr.Product) else [(node, tuple(range(rank)))]
+    for k, (factor, labels) in enumerate(factors):
+        if isinstance(factor, expr.Sum) and any(label < rank for label in labels):
+            sizes = node.sizes[:rank] if isinstance(node, expr.Product) else node.shape
+            found: list[tuple[tuple[int, ...], Number, Node]] = []
+            for c, term in factor.terms:
+                part = expr.product([*factors[:k], (term, labels), *factors[k + 1 :]], sizes, range(rank))
+                inner = _entries(part, rank)
+                if inner is None:
+                    return None
+                found += [(at, expr.exact(c * d), scalar) for at, d, scalar in inner]
+            return found
+    at: dict[int, int] = {}
+    scalars = []
+    for factor, labels in factors:
+        if isinstance(factor, expr.Basis) and labels[0] < rank:
+            at[labels[0]] = factor.position
+        elif any(label < rank for label in labels):
+            return None
+        else:
+            scalars.append((factor, labels))
+    if len(at) != rank:
+        return None
+    return [(tuple(at[k] for k in range(rank)), Fraction(1), expr.product(scalars, (), ()))]
+
+
+def _scalars_out(scalars: Sequence[Math], body: Math | None) -> Term:
+    """A term from scalar factors: negative powers and quotients go below the line."""
+    coefficient: Number = Fraction(1)
+    above: list[Math] = []
+    below: list[Math] = []
+    for s in scalars:
+        match s:
+            case Num(value=value):
+                coefficient = expr.exact(coefficient * value)
+            case Pow(base=base, exponent=p) if p < 0:
+                below.append(base if p == -1 else _root(base, -p))
+            case _:
+                above.append(s)
+    return Term(coefficient, tuple(above), tuple(below), body)
+
+
+def _root(base: Math, p: Number) -> Math:
+    return Pow(base, p, False)
+
+
+class _Contracting:
+    """One product's graph on its way to a term."""
+
+    def __init__(self, renderer: _Renderer, node: expr.Product) -> None:
+        self.node = node
+        self.out = tuple(range(len(node.shape)))
+        self.scalars: list[Math] = []
+        self.pieces: list[_Piece] = []
+        self.entries(renderer, node)
+
+    def entries(self, renderer: _Renderer, node: expr.Product) -> None:
+        """The factors as pieces; a matrix or vector all of whose indices are fixed is an entry."""
+        fixed = {at[0]: f.position for f, at in node.factors if isinstance(f, expr.Basis) and at[0] not in self.out}
+        uses = [label for f, at in node.factors if not isinstance(f, expr.Basis) for label in at]
+        fixed = {label: k for label, k in fixed.items() if uses.count(label) == 1}
+        for factor, labels in node.factors:
+            if isinstance(factor, expr.Basis) and labels[0] in fixed:
+                if not any(
+                    labels[0] in at and set(at) <= fixed.keys()
+                    for f, at in node.factors
+                    if not isinstance(f, expr.Basis)
+                ):
+                    self.pieces.append(_Piece(renderer.math(factor), labels))
+            elif labels and set(labels) <= fixed.keys():
+                self.scalars.append(Entry(renderer.math(factor), tuple(fixed[label] for label in labels)))
+            elif labels:
+                self.pieces.append(_Piece(renderer.math(factor), labels))
+            else:
+                self.scalars.append(self.scalar(renderer, factor))
+
+    def scalar(self, renderer: _Renderer, factor: Node) -> Math:
+        """A scalar factor; negative powers of a norm's square as powers of the norm."""
+        if (
+            isinstance(factor, expr.Power)
+            and isinstance(factor.exponent, Fraction)
+            and factor.exponent.denominator == 2
+        ):
+            length = renderer.length(factor.base)
+            if length is not None:
+                return Pow(length, factor.exponent * 2, False)
+        return renderer.math(factor)
+
+    def count(self, label: int) -> int:
+        return sum(p.labels.count(label) for p in self.pieces) + (label in self.out)
+
+    def holding(self, label: int) -> list[_Piece]:
+        return [p for p in self.pieces if label in p.labels]
+
+    def swap(self, gone: Sequence[_Piece], *new: _Piece) -> bool:
+        at = self.pieces.index(gone[0])
+        self.pieces[at : at + 1] = new
+        for piece in gone[1:]:
+            self.pieces.remove(piece)
+        return True
+
+    def term(self) -> Term:
+        for label, size in enumerate(self.node.sizes):
+            if self.count(label) == 1:
+                self.pieces.append(_Piece(Ones(size), (label,)))
+        steps = (self.trace, self.equal_pair, self.join, self.diagonal, self.entrywise, self.scale_rows)
+        while any(step() for step in steps):
+            pass
+        return _scalars_out(self.scalars, self.body())
+
+    def trace(self) -> bool:
+        """M_ii -> tr M"""
+        for piece in self.pieces:
+            if len(piece.labels) == 2 and len(set(piece.labels)) == 1 and self.count(piece.labels[0]) == 2:
+                inner = min(piece.math, transpose(piece.math), key=transposes)
+                self.scalars.append(Trace(folded(inner)))
+                return self.swap([piece])
+        return False
+
+    def equal_pair(self) -> bool:
+        """v_i v_i -> ‖v‖² for a sum v; M_ij M_ij -> ‖M‖²"""
+        for k, p in enumerate(self.pieces):
+            for q in self.pieces[k + 1 :]:
+                alone = all(self.count(label) == 2 for label in p.labels)
+                if p == q and alone and (len(p.labels) == 2 or isinstance(p.math, Plus)):
+                    self.scalars.append(Pow(Norm(p.math, len(p.labels) == 2), Fraction(2), False))
+                    return self.swap([p, q])
+        return False
+
+    def join(self) -> bool:
+        """A_ij B_jk -> (A B)_ik, with vectors as columns; neighbours first, along the columns of the left one."""
+        choices = []
+        for label in range(len(self.out), len(self.node.sizes)):
+            holding = self.holding(label)
+            if self.count(label) == 2 and len(holding) == 2:
+                p, q = holding
+                at = self.pieces.index(p)
+                choices.append((at, self.pieces.index(q, at + 1), p.labels[-1] != label, label, p, q))
+        if not choices:
+            return False
+        *_, label, p, q = min(choices, key=lambda choice: choice[:4])
+        if len(p.labels) == len(q.labels) == 1:
+            p, q = (q, p) if isinstance(q.math, Ones) else (p, q)
+            inner = chain([transpose(p.math), q.math])
+            if isinstance(p.math, Ones) and isinstance(inner, Chain) and isinstance(inner.parts[-1], Ones):
+                inner = min(inner, transpose(inner), key=transposes)
+            self.scalars.append(inner)
+            return self.swap([p, q])
+        if len(p.labels) == 1:
+            return self.swap([p, q], _Piece(chain([q.along(label), p.math]), q.other(label)))
+        if len(q.labels) == 1:
+            return self.swap([p, q], _Piece(chain([p.along(label), q.math]), p.other(label)))
+        right = transpose(q.along(label))
+        return self.swap([p, q], _Piece(chain([p.along(label), right]), p.other(label) + q.other(label)))
+
+    def diagonal(self) -> bool:
+        """M_ii with i needed elsewhere -> diag(M)_i"""
+        for piece in self.pieces:
+            if len(piece.labels) == 2 and len(set(piece.labels)) == 1:
+                return self.swap([piece], _Piece(DiagonalOf(piece.math), piece.labels[:1]))
+        return False
+
+    def entrywise(self) -> bool:
+        """v_i w_i with i needed elsewhere -> (v ⊙ w)_i, matrices too; Σ_i u_i v_i w_i -> uᵀ(v ⊙ w)."""
+        for p in self.pieces:
+            if isinstance(p.math, Identity) or len(p.labels) > 2:
+                continue
+            same = [q for q in self.pieces if sorted(q.labels) == sorted(p.labels) and not isinstance(q.math, Identity)]
+            if len(same) < 2:
+                continue
+            maths = [q.math if q.labels == p.labels else transpose(q.math) for q in same]
+            closed = all(label not in self.out and self.count(label) == len(same) for label in p.labels)
+            first = [math for math in maths if closed and math == maths[0]]
+            rest = [math for math in maths if not (closed and math == maths[0])]
+            kept = [_Piece(hadamard(part), p.labels) for part in (first, rest) if part]
+            if closed and not rest:
+                kept += [_Piece(Ones(self.node.sizes[label]), (label,)) for label in p.labels]
+            return self.swap(same, *kept)
+        return False
+
+    def scale_rows(self) -> bool:
+        """v_i M_ij -> (diag(v) M)_ij"""
+        for vector in (p for p in self.pieces if len(p.labels) == 1):
+            (label,) = vector.labels
+            for matrix in (p for p in self.holding(label) if len(p.labels) == 2):
+                if self.count(label) == 2 and label not in self.out:
+                    continue
+                rows = transpose(matrix.along(label))
+                scaled = chain([Diag(vector.math), rows])
+                if label == matrix.labels[1]:
+                    scaled = transpose(scaled)
+                return self.swap([vector, matrix], _Piece(scaled, matrix.labels))
+        return False
+
+    def body(self) -> Math | None:
+        """The pieces that are left, as one vector or matrix; with indices where they don't fit one."""
+        labels = [label for p in self.pieces for label in p.labels]
+        if sorted(labels) != list(self.out) or len(self.out) > 2:
+            return self.indexed()
+        if not self.pieces:
+            return None
+        if len(self.pieces) == 1:
+            (piece,) = self.pieces
+            return piece.math if piece.labels == self.out else transpose(piece.math)
+        first, second = sorted(self.pieces, key=lambda p: p.labels)
+        return chain([first.math, transpose(second.math)])
+
+    def indexed(self) -> Math:
+        used = {label for p in self.pieces for label in p.labels} | set(self.out)
+        sizes = tuple((label, self.node.sizes[label]) for label in sorted(used))
+        return Indexed(tuple((p.math, p.labels) for p in self.pieces), self.out, sizes)

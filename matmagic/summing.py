@@ -1,0 +1,136 @@
+"""Sums of terms in notation, with what the terms share pulled out: A x + Aᵀ x is (A + Aᵀ) x.
+
+In: terms, each a number, scalars above and below a line, and a vector or matrix.  Out: one piece of notation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import gcd
+
+from .expr import Number, exact
+from .notation import Chain, Math, Num, Plus, Pow, Quotient, Times, Transpose, chain, folded
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient · Π above / Π below · body; the body is a vector or matrix, None for scalars."""
+
+    coefficient: Number
+    above: tuple[Math, ...]
+    below: tuple[Math, ...]
+    body: Math | None
+
+    def math(self) -> Math:
+        """The term as one piece of notation."""
+        top_number, bottom_number = self.coefficient, Fraction(1)
+        below = _powers(self.below)
+        if isinstance(top_number, Fraction) and below:
+            top_number, bottom_number = Fraction(top_number.numerator), Fraction(top_number.denominator)
+        parts = [*_powers(self.above), *([folded(self.body)] if self.body is not None else [])]
+        if below and top_number < 0:
+            return Times((Num(Fraction(-1)), replace(self, coefficient=-self.coefficient).math()))
+        if top_number != 1 or not parts:
+            parts.insert(0, Num(top_number))
+        top = parts[0] if len(parts) == 1 else Times(tuple(parts))
+        if not below:
+            return top
+        if bottom_number != 1:
+            below.insert(0, Num(bottom_number))
+        return Quotient(top, below[0] if len(below) == 1 else Times(tuple(below)))
+
+
+def _powers(scalars: Iterable[Math]) -> list[Math]:
+    """Equal scalars as powers."""
+    exponents: dict[Math, Number] = {}
+    for s in scalars:
+        base, p = (s.base, s.exponent) if isinstance(s, Pow) else (s, Fraction(1))
+        exponents[base] = exponents.get(base, Fraction(0)) + p
+    return [folded(b) if p == 1 else Pow(folded(b), p, False) for b, p in exponents.items()]
+
+
+def collected(terms: Sequence[Term]) -> list[Term]:
+    """A x + Aᵀ x -> (A + Aᵀ) x: terms that share the end or the beginning of their chain."""
+    work = list(terms)
+    for end in (-1, 0):
+        groups: dict[object, list[Term]] = {}
+        for term in work:
+            parts = _parts(term.body)
+            shared = parts[end] if len(parts) > 1 else (term, len(groups))
+            groups.setdefault((term.above, term.below, shared), []).append(term)
+        work = [
+            t for group in groups.values() for t in ([_joined(group, end)] if _worth_joining(group, work) else group)
+        ]
+    return work
+
+
+def _worth_joining(group: Sequence[Term], terms: Sequence[Term]) -> bool:
+    """All terms, or some that leave single factors: (A + Aᵀ) x + b, but not half of a sum of long products."""
+    return len(group) > 1 and (len(group) == len(terms) or all(len(_parts(t.body)) == 2 for t in group))
+
+
+def _parts(body: Math | None) -> tuple[Math, ...]:
+    return body.parts if isinstance(body, Chain) else () if body is None else (body,)
+
+
+def _joined(group: Sequence[Term], end: int) -> Term:
+    """The group as one term: what the chains share, times the sum of what they don't."""
+    chains = [list(_parts(t.body)) for t in group]
+    shared: list[Math] = []
+    while all(len(c) > 1 for c in chains) and len({c[end] for c in chains}) == 1:
+        shared.append(chains[0][end])
+        for parts in chains:
+            parts.pop(end)
+    common = _common_factor([t.coefficient for t in group])
+    rest = [Term(exact_ratio(t.coefficient, common), (), (), chain(c)) for t, c in zip(group, chains, strict=True)]
+    inner = gathered(rest)
+    whole = [inner, *reversed(shared)] if end == -1 else [*shared, inner]
+    return Term(common, group[0].above, group[0].below, chain(whole))
+
+
+def exact_ratio(a: Number, b: Number) -> Number:
+    return exact(a / b)
+
+
+def _common_factor(coefficients: Sequence[Number]) -> Number:
+    sizes: set[Number] = {max(c, -c) for c in coefficients}
+    common: Number
+    if len(sizes) == 1:
+        common = sizes.pop()
+    elif all(isinstance(c, Fraction) and c.denominator == 1 for c in coefficients):
+        common = Fraction(gcd(*(int(c) for c in coefficients)))
+    else:
+        return Fraction(1)
+    return -common if all(c < 0 for c in coefficients) else common
+
+
+def plus(terms: Sequence[Term]) -> Math:
+    """The sum of the terms, a positive one first."""
+    if len(terms) == 1:
+        return terms[0].math()
+    first = next((k for k, t in enumerate(terms) if t.coefficient > 0), 0)
+    return Plus(tuple(t.math() for t in (terms[first], *terms[:first], *terms[first + 1 :])))
+
+
+def gathered(terms: Sequence[Term]) -> Math:
+    """The sum with what its terms share pulled out: (A + Aᵀ) x, ½ (B + Bᵀ)."""
+    terms = _plain_first(collected(terms))
+    sizes = {abs(t.coefficient) for t in terms}
+    if len(terms) < 2 or sizes == {1} or len(sizes) > 1 or any(t.above or t.below or t.body is None for t in terms):
+        return plus(terms)
+    common = _common_factor([t.coefficient for t in terms])
+    return Times((Num(common), plus([replace(t, coefficient=exact_ratio(t.coefficient, common)) for t in terms])))
+
+
+def _plain_first(terms: Sequence[Term]) -> list[Term]:
+    """M before Mᵀ."""
+    ordered = list(terms)
+    for i, first in enumerate(ordered):
+        for j in range(i + 1, len(ordered)):
+            same = replace(first, body=None) == replace(ordered[j], body=None)
+            if same and first.body is not None and first.body == Transpose(ordered[j].body or first.body):
+                ordered[i], ordered[j] = ordered[j], ordered[i]
+                return _plain_first(ordered)
+    return ordered
