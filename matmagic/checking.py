@@ -8,7 +8,7 @@ raise.  Not known here: how anything is found, and how it is shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,12 @@ class Note:
 
     kind: str  # "assumed", "warning", "limit", "precision"
     text: str
+
+
+def with_implied_order(options: Options, subject: Subject) -> Options:
+    """Order 2 where every answer in the cell is a Hessian."""
+    kinds = {claim.kind for claim in subject.claims}
+    return replace(options, order=2) if kinds == {"hessian"} else options
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from . import static
 from .capture import Subject, subject_of
-from .checking import Check, Note
+from .checking import Check, Note, with_implied_order
 from .derivative import Derivative, statement
 from .errors import OptionError
 from .grading import Grade
@@ -133,6 +133,7 @@ def check(subject: Subject, options: Options) -> Report:
     """The Report on a captured function; nothing but the Report is left of the check."""
     tensors = [t for t in {**subject.namespace, **subject.reads}.values() if isinstance(t, Tensor)]
     with leave_no_trace(tensors, quiet=True):
+        options = with_implied_order(options, subject)
         shapes = find_shapes(subject, options)
         assumed = domain_of(subject, shapes, options.assume, options)
         question = Check(subject, shapes, {**options.assume, **assumed}, options)

@@ -74,7 +74,6 @@ def _as_scalar(form: Any) -> Any:
 
 def _form(math: Math) -> Any:
     import sympy
-    from sympy.matrices.expressions import HadamardProduct, hadamard_power
 
     match math:
         case Num(value=value):
@@ -93,22 +92,11 @@ def _form(math: Math) -> Any:
             return sympy.Transpose(_form(of)).doit(deep=False)
         case MatrixPower(of=of, count=count):
             return sympy.MatPow(_form(of), count)
-        case Plus(parts=parts):
-            return reduce(lambda a, b: a + b, map(_form, parts))
         case Chain(parts=parts):
             whole = sympy.MatMul(*map(_form, parts))
             return _as_scalar(whole) if rank(math) == 0 else whole
-        case Times(parts=parts):
-            return reduce(lambda a, b: a * b, map(_form, parts))
-        case Quotient(top=top, bottom=bottom, entrywise=False):
-            return _form(top) / _form(bottom)
-        case Quotient(top=top, bottom=bottom):
-            below = hadamard_power(_form(bottom), -1)
-            return below if isinstance(top, Num) and top.value == 1 else HadamardProduct(_form(top), below)
-        case Hadamard(parts=parts):
-            return HadamardProduct(*map(_form, parts))
-        case Pow(base=base, exponent=p, entrywise=entrywise):
-            return hadamard_power(_form(base), _number(p)) if entrywise else _form(base) ** _number(p)
+        case Plus() | Times() | Quotient() | Hadamard() | Pow():
+            return _arithmetic(math)
         case Norm(of=of):
             inner = _form(of)
             return sympy.sqrt(sympy.Trace(sympy.MatMul(sympy.Transpose(inner), inner)))
@@ -125,6 +113,26 @@ def _form(math: Math) -> Any:
         case Listed(parts=parts):
             rows = [p.parts if isinstance(p, Listed) else (p,) for p in parts]
             return sympy.Matrix([[_form(entry) for entry in row] for row in rows])
+    raise NotImplementedError(type(math).__name__)
+
+
+def _arithmetic(math: Math) -> Any:
+    from sympy.matrices.expressions import HadamardProduct, hadamard_power
+
+    match math:
+        case Plus(parts=parts):
+            return reduce(lambda a, b: a + b, map(_form, parts))
+        case Times(parts=parts):
+            return reduce(lambda a, b: a * b, map(_form, parts))
+        case Quotient(top=top, bottom=bottom, entrywise=False):
+            return _form(top) / _form(bottom)
+        case Quotient(top=top, bottom=bottom):
+            below = hadamard_power(_form(bottom), -1)
+            return below if isinstance(top, Num) and top.value == 1 else HadamardProduct(_form(top), below)
+        case Hadamard(parts=parts):
+            return HadamardProduct(*map(_form, parts))
+        case Pow(base=base, exponent=p, entrywise=entrywise):
+            return hadamard_power(_form(base), _number(p)) if entrywise else _form(base) ** _number(p)
     raise NotImplementedError(type(math).__name__)
 
 

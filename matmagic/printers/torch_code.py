@@ -149,7 +149,7 @@ class _Printer:
                     Code(f"torch.ones_like({column})", ATOM, COLUMN) if column else self.filled("ones", (size,), FLAT)
                 )
             case Zero(shape=shape):
-                return self.filled("zeros", shape, MATRIX if len(shape) == 2 else FLAT)
+                return self.filled("zeros", shape, {1: FLAT, 2: MATRIX}.get(len(shape), "tensor"))
             case Identity(size=size):
                 return Code(f"torch.eye({self.size(size)})", ATOM, MATRIX)
             case Unit(size=size, position=k):
