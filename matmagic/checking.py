@@ -187,10 +187,10 @@ class Check:
         inputs = self.draws[0]
         try:
             spoken = _Text(claim, parse_claim(claim, names), names)
-            node = trace(spoken, self.shapes.of, inputs, self.sizes(inputs)).node
+            said = forms.statement(trace(spoken, self.shapes.of, inputs, self.sizes(inputs)))
         except (MatmagicError, RuntimeError):
             return None
-        return text(notation(node, collect=False))
+        return None if said is None else text(said)
 
     # ---- notes
 

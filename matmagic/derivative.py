@@ -110,7 +110,7 @@ class Match:
     def _rule(self) -> tuple[Math, Math, str]:
         """Function, gradient and variable, as they are shown."""
         row = self.bound.identity
-        function, gradient, wrt = row.node, row.trace(row.gradient), row.wrt
+        function, gradient, wrt = row.node, row.gradient_node, row.wrt
         if self._renamed_only:
             function, gradient, wrt = self.bound.statement, self.bound.put_in(gradient), self.bound.variable.name
         return notation(function, collect=False), notation(simplify(gradient)), wrt
@@ -183,7 +183,7 @@ class Derivative:
         """The numbers at the notebook's tensors, "" if there are none."""
         if self.value is None:
             return ""
-        line = str(_rounded(self.value.tolist()))
+        line = _rounded(self.value.tolist())
         if self.value.ndim < 3 and len(line) <= 72:
             return line
         with torch._tensor_str.printoptions(precision=4, sci_mode=False, linewidth=100):
@@ -199,9 +199,9 @@ class Derivative:
         return f"{self.left_text} = {self.text or 'no closed form'}"
 
 
-def _rounded(numbers: Any) -> Any:
-    """Nested lists of numbers to four places."""
-    return [_rounded(n) for n in numbers] if isinstance(numbers, list) else round(numbers, 4)
+def _rounded(numbers: Any) -> str:
+    """Nested lists of numbers to four places, on one line."""
+    return f"[{', '.join(map(_rounded, numbers))}]" if isinstance(numbers, list) else f"{numbers:.4f}"
 
 
 # ---- the formula --------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ class GradcheckMagics(Magics):
         first, *attributes = name.split(".")
         names = self.shell.user_ns
         if first not in names:
-            functions = [n for n in names if callable(names[n]) and not n.startswith("_")]
+            functions = [n for n, v in names.items() if hasattr(v, "__code__") and n not in self.shell.user_ns_hidden]
             raise OptionError(f"no function {name} in the notebook{nearest(name, functions)}")
         function = names[first]
         for attribute in attributes:

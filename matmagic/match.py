@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .canonical import is_symmetric, key, pattern
+from .differentiate import differentiate
 from .evaluate import evaluate
 from .expr import (
     Basis,
@@ -135,22 +136,30 @@ def _negative(node: Sum, variable: Leaf) -> bool:
 
 
 def _proved(bound: Bound, node: Node) -> bool:
-    """The row's function with its bindings equals f at two sets of sizes."""
-    statement = bound.statement
-    letters = list(dict.fromkeys([*size_letters(node), *size_letters(statement)]))
+    """The row's function with its bindings equals f, and its gradient f's, at two sets of sizes."""
+    pairs = (
+        (node, bound.statement),
+        (differentiate(node, bound.variable), bound.put_in(bound.identity.gradient_node)),
+    )
+    letters = list(dict.fromkeys(letter for pair in pairs for part in pair for letter in size_letters(part)))
     least = max((part.position for part in ordered(node) if isinstance(part, Basis)), default=0)
     for numbers in _SIZE_SETS:
         if len(letters) > len(numbers):
             return False
         sizes = {letter: least + n for letter, n in zip(letters, numbers, strict=False)}
         generator = torch.Generator().manual_seed(numbers[0])
-        values = {name: _sample(own, sizes, generator) for name, own in {**leaves(node), **leaves(statement)}.items()}
-        ours, theirs = evaluate(node, values, sizes), evaluate(statement, values, sizes)
-        if ours.shape != theirs.shape or not bool(ours.isfinite().all()):
-            return False
-        if not torch.allclose(ours, theirs, TOLERANCE, TOLERANCE):
+        named = {name: own for pair in pairs for part in pair for name, own in leaves(part).items()}
+        values = {name: _sample(own, sizes, generator) for name, own in named.items()}
+        if not all(_equal(evaluate(f, values, sizes), evaluate(g, values, sizes)) for f, g in pairs):
             return False
     return True
+
+
+def _equal(ours: Tensor, theirs: Tensor) -> bool:
+    """Finite, of one shape, and equal up to rounding."""
+    if ours.shape != theirs.shape or not bool(ours.isfinite().all()):
+        return False
+    return torch.allclose(ours, theirs, TOLERANCE, TOLERANCE)
 
 
 def _sample(own: Leaf, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:

@@ -400,6 +400,8 @@ def _reshape(sizes: Sizes, a: Traced, *shape: Any) -> Traced:
         group: list[int] = []
         while math.prod(sizes.number(a.node.shape[axis]) for axis in group) < length and rest:
             group.append(rest.pop(0))
+        if math.prod(sizes.number(a.node.shape[axis]) for axis in group) != length:
+            raise NotTraced("a reshape that cuts through an axis is not traced yet")
         groups.append(tuple(group))
     return Traced(a.node, tuple(groups))
 

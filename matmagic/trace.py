@@ -10,6 +10,7 @@ Not known here: derivatives, and what depends on the sizes (sizes.py compares tw
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -177,6 +178,9 @@ class _Tracing(Running):
     def agrees(self, traced: Traced, tensor: Tensor) -> bool:
         value = evaluate(traced.node, self.leaf_values, self.sizes.of, self.values)
         order = [a for group in traced.axes for a in group]
+        lengths = [math.prod(value.shape[a] for a in group) for group in traced.axes]
+        if lengths != list(tensor.shape) or sorted(order) != list(range(value.ndim)):
+            return False
         value = value.permute(order).reshape(tensor.shape)
         return bool(torch.allclose(value, tensor.detach().double(), TOLERANCE, TOLERANCE, equal_nan=True))
 

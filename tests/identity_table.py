@@ -37,11 +37,6 @@ def gradient(row: Identity) -> str:
     return "; ".join([typeset(row, row.gradient), *cases, *(f"for {c}" for c in row.conditions)])
 
 
-def prose(words: str) -> str:
-    """`a^T` of names and sources as aᵀ."""
-    return words.replace("^T", "ᵀ")
-
-
 def markdown(words: str) -> str:
     """Text with nothing in it that Markdown would take for markup."""
     return re.sub(r"([\\`*_|<\[])", r"\\\1", words)
@@ -55,7 +50,7 @@ def table() -> str:
         lines = [f"<details><summary>{name} ({len(rows)})</summary>", ""]
         lines += ["| identity | function | by | gradient | source |", "| --- | --- | --- | --- | --- |"]
         for row in rows:
-            cells = (prose(row.name), typeset(row, row.function), row.wrt, gradient(row), prose(row.source))
+            cells = (row.name, typeset(row, row.function), row.wrt, gradient(row), row.source)
             lines.append("| " + " | ".join(map(markdown, cells)) + " |")
         blocks.append("\n".join([*lines, "", "</details>"]))
     return "\n".join(blocks)

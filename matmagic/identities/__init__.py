@@ -83,6 +83,11 @@ class Identity:
         return self.trace(self.function)
 
     @cached_property
+    def gradient_node(self) -> Node:
+        """Its derivative, as the row states it."""
+        return self.trace(self.gradient)
+
+    @cached_property
     def pattern(self) -> Pattern:
         """What it is found by."""
         found = pattern(self.node, self.wrt)

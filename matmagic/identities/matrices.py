@@ -1,4 +1,4 @@
-"""Functions of a matrix without a trace: forms a^T X b and their squares."""
+"""Functions of a matrix without a trace: forms aᵀ X b and their squares."""
 
 from . import identity
 

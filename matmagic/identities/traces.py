@@ -19,7 +19,7 @@ identity("trace of X X B", "torch.trace(X @ X @ B)", wrt="X", gradient="(X @ B +
          shapes="X: n n, B: n n", source="Matrix Cookbook (107)")  # fmt: skip
 identity("trace of a quadratic form", "torch.trace(X.T @ B @ X)", wrt="X", gradient="(B + B.T) @ X",
          shapes="X: m n, B: m m", simpler={"B symmetric": "2 * B @ X"}, source="Matrix Cookbook (108)")  # fmt: skip
-identity("trace of X B X^T", "torch.trace(X @ B @ X.T)", wrt="X", gradient="X @ (B + B.T)",
+identity("trace of X B Xᵀ", "torch.trace(X @ B @ X.T)", wrt="X", gradient="X @ (B + B.T)",
          shapes="X: m n, B: n n", simpler={"B symmetric": "2 * X @ B"}, source="Matrix Cookbook (111)")  # fmt: skip
 identity("trace of A X B X", "torch.trace(A @ X @ B @ X)", wrt="X", gradient="A.T @ X.T @ B.T + B.T @ X.T @ A.T",
          shapes="X: m n, A: n m, B: n m", source="Matrix Cookbook (114)")  # fmt: skip
@@ -27,5 +27,5 @@ identity("trace of A X A X", "torch.trace(A @ X @ A @ X)", wrt="X", gradient="2 
          shapes="X: m n, A: n m", source="Matrix Cookbook (114), B = A")  # fmt: skip
 identity("square of the trace of a product", "torch.trace(A @ X) ** 2", wrt="X", gradient="2 * torch.trace(A @ X) * A.T",
          shapes="X: m n, A: n m", source="chain rule with Matrix Cookbook (100)")  # fmt: skip
-identity("trace of X^T B X C", "torch.trace(X.T @ B @ X @ C)", wrt="X", gradient="B @ X @ C + B.T @ X @ C.T",
+identity("trace of Xᵀ B X C", "torch.trace(X.T @ B @ X @ C)", wrt="X", gradient="B @ X @ C + B.T @ X @ C.T",
          shapes="X: m n, B: m m, C: n n", source="Matrix Cookbook (117)")  # fmt: skip

@@ -30,7 +30,7 @@ identity("weighted squared distance", "(x - s).T @ W @ (x - s)", wrt="x", gradie
          shapes="x: n, s: n, W: n n", simpler={"W symmetric": "2 * W @ (x - s)"},
          source="Matrix Cookbook (85)")  # fmt: skip
 identity("product of two linear forms", "a.T @ x @ x.T @ b", wrt="x", gradient="(a @ b.T + b @ a.T) @ x",
-         shapes="x: n, a: n, b: n", source="Matrix Cookbook (81), A = a b^T")  # fmt: skip
+         shapes="x: n, a: n, b: n", source="Matrix Cookbook (81), A = a bᵀ")  # fmt: skip
 identity("product of two affine forms", "(B @ x + b).T @ C @ (D @ x + d)", wrt="x",
          gradient="B.T @ C @ (D @ x + d) + D.T @ C.T @ (B @ x + b)",
          shapes="x: n, B: m n, b: m, C: m k, D: k n, d: k", source="Matrix Cookbook (78)")  # fmt: skip
@@ -38,7 +38,7 @@ identity("square of the sum of entries", "x.sum() ** 2", wrt="x", gradient="2 * 
          shapes="x: n", source="Matrix Cookbook (76)")  # fmt: skip
 identity("scalar function times vector", "(a.T @ x) * x", wrt="x",
          gradient="(a.T @ x) * torch.eye(x.shape[0]) + x @ a.T",
-         shapes="x: n, a: n", source="Matrix calculus, vector by vector, u = a^T x")  # fmt: skip
+         shapes="x: n, a: n", source="Matrix calculus, vector by vector, u = aᵀ x")  # fmt: skip
 identity("Rayleigh quotient", "(x.T @ A @ x) / (x.T @ x)", wrt="x",
          gradient="(A + A.T) @ x / (x.T @ x) - 2 * (x.T @ A @ x) * x / (x.T @ x) ** 2",
          shapes="x: n, A: n n", conditions=("x nonzero",),
