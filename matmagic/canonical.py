@@ -33,6 +33,7 @@ from .expr import (
     permute,
     size_letters,
     size_of,
+    substitute,
     transform,
     transpose,
     with_fields,
@@ -197,7 +198,7 @@ def pattern(node: Node, variable: str) -> Pattern | None:
     if variable not in named:
         return None
     bare_variable = leaf("?x", named[variable].shape)
-    bare = _renamed(bare, {variable: bare_variable})
+    bare = substitute(bare, {variable: bare_variable})
     constants = [c for name, c in named.items() if name != variable]
     coloured = sorted(((_colour(bare, c), c) for c in constants), key=lambda pair: pair[0])
     orders = _orders(coloured)
@@ -220,11 +221,7 @@ def _placeholder(k: int, constant: Leaf) -> Leaf:
 
 
 def _placed(node: Node, order: _Order) -> Node:
-    return _renamed(node, {c.name: _turned(_placeholder(k, c), flip) for k, (c, flip) in enumerate(order)})
-
-
-def _renamed(node: Node, replacements: Mapping[str, Node]) -> Node:
-    return transform(node, lambda n: replacements.get(n.name, n) if isinstance(n, Leaf) else n)
+    return substitute(node, {c.name: _turned(_placeholder(k, c), flip) for k, (c, flip) in enumerate(order)})
 
 
 def _colour(node: Node, constant: Leaf) -> tuple[bytes, ...]:
@@ -236,7 +233,7 @@ def _colour(node: Node, constant: Leaf) -> tuple[bytes, ...]:
     }
     forms = []
     for flip in _flips(constant):
-        forms.append(key(_renamed(node, {**others, constant.name: _turned(_placeholder(0, constant), flip)})))
+        forms.append(key(substitute(node, {**others, constant.name: _turned(_placeholder(0, constant), flip)})))
     return tuple(sorted(forms))
 
 

@@ -460,8 +460,11 @@ def transform(node: Node, change: Callable[[Node], Node]) -> Node:
 
 
 def substitute(node: Node, replacements: Mapping[str, Node]) -> Node:
-    """Put expressions in place of the leaves of these names."""
-    return transform(node, lambda n: replacements.get(n.name, n) if isinstance(n, Leaf) else n)
+    """Put expressions in place of the leaves of these names, all at once: A may stand for an expression in A."""
+    done: dict[Node, Node] = {}
+    for part in ordered(node):
+        done[part] = replacements.get(part.name, part) if isinstance(part, Leaf) else rebuild(part, done)
+    return done[node]
 
 
 def leaves(node: Node) -> dict[str, Leaf]:

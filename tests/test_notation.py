@@ -339,6 +339,9 @@ STATEMENTS = [
     "torch.norm(x * y)",
     "torch.norm(t * x)",
     "torch.norm(2 * x)",
+    "torch.norm(B.mean(1))",
+    "torch.norm(A @ x / (1 + t ** 2))",
+    "torch.norm(torch.eye(B.shape[0])) * B.sum()",
 ]
 
 
@@ -435,3 +438,22 @@ def test_float_coefficients_survive() -> None:
     formula = formula_of(own, found, "x")
     assert formula is not None and "0.6000000000000001" in formula.code
     assert text(notation(found.node)).startswith("0.30000000000000004")
+
+
+PARTS_OF_THREE_AXES = [
+    ("(A - x) * ((A - x) @ B)", "x: n, A: m n, B: n n"),
+    ("(torch.outer(z, z) - z) ** 2", "z: m"),
+    ("r = torch.outer(z, z) - torch.eye(z.shape[0])\nr @ r", "z: m"),
+    ("torch.diagonal((B * x - t * B) @ (B * x - t * B))", "x: n, B: n n, t:"),
+]
+
+
+@pytest.mark.parametrize(("body", "shapes"), PARTS_OF_THREE_AXES)
+def test_derivatives_with_a_sum_of_three_axes_inside(body: str, shapes: str) -> None:
+    own = written(body, shapes)
+    found = traced(own)
+    inputs = own.inputs(own.sizes(), 11)
+    for variable in own.shapes:
+        formula = formula_of(own, found, variable)
+        if formula is not None:
+            assert difference(run_code(formula.code, inputs), truth(own, inputs, variable)) < 1e-10, variable
