@@ -45,10 +45,16 @@ class Running(TorchFunctionMode):
     def __init__(self, replacements: Mapping[int, Tensor]) -> None:
         super().__init__()
         self.replacements = replacements
+        self.stops = False  # whether f is in backward style: what it differentiates is the value
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True  # an error in the call is the user's
         args, kwargs = self.replaced(args), self.replaced(kwargs or {})
+        if func in (Tensor.backward, torch.autograd.grad) and not self.stops:
+            raise ResultError(
+                "the function asks autograd for a gradient and returns something else",
+                "return the value itself, without .backward(); or the gradient alone: return x.grad",
+            )
         if func is Tensor.backward:
             raise _Stop(args[0])
         if func is torch.autograd.grad:
@@ -95,6 +101,7 @@ def call(subject: Callee, inputs: Mapping[str, Tensor], running: Running | None 
     """
     args, kwargs = subject.bind(inputs)
     running = running or Running(replacements(subject, inputs))
+    running.stops = bool(getattr(subject, "returned_grads", ()))
     with float64(), torch.enable_grad(), running:
         try:
             value = subject.function(*args, **kwargs)

@@ -163,14 +163,34 @@ def _smallest(factors: _Factors, colours: dict[int, int], kinds: Mapping[int, An
     classes: dict[int, list[int]] = {}
     for label, colour in colours.items():
         classes.setdefault(colour, []).append(label)
+    legend = tuple(sorted((colours[label], kind) for label, kind in kinds.items()))
     alike = min((c for c, members in classes.items() if len(members) > 1), default=None)
     if alike is None:
-        shown = tuple(sorted((name, _seen(labels, ports, colours)) for name, labels, ports in factors))
-        return (shown, tuple(sorted((colours[label], kind) for label, kind in kinds.items())))
+        return ("one", tuple(sorted((name, _seen(labels, ports, colours)) for name, labels, ports in factors)), legend)
+    parts = _parted(factors, {label for members in classes.values() if len(members) > 1 for label in members})
+    if len(parts) > 1:
+        forms = []
+        for part in parts:
+            own = {label: colours[label] for _, labels, _ in part for label in labels}
+            forms.append(_smallest(part, own, own))
+        return ("parts", tuple(sorted(forms)), legend)
     return min(
         _smallest(factors, {label: 2 * c + (label != chosen) for label, c in colours.items()}, kinds)
         for chosen in classes[alike]
     )
+
+
+def _parted(factors: _Factors, alike: set[int]) -> list[_Factors]:
+    """Factors joined by labels that are still alike: what is told apart already holds nothing together."""
+    groups: list[tuple[set[int], _Factors]] = []
+    for factor in factors:
+        own, members = set(factor[1]) & alike, [factor]
+        for group in [g for g in groups if g[0] & own]:
+            groups.remove(group)
+            own |= group[0]
+            members = group[1] + members
+        groups.append((own, members))
+    return [members for _, members in groups]
 
 
 # ---- patterns -----------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from . import derivative as forms
-from .autograd import copies, derivative_of
-from .calling import call
+from .autograd import copies, derivative_of, relative_error
+from .calling import call, float64
 from .capture import Subject
 from .claims import claim_of_option, parse_claim
 from .derivative import ByEntries, Derivative, Formula, Match
@@ -91,6 +91,21 @@ class Check:
             return None, [Note("limit", f"{self.subject.name} is another function at other values; {AUTOGRAD_ONLY}")]
         said = [f"control flow or numbers depend on values: {at}; followed as at the sample" for at in traced.followed]
         return traced, [Note("warning", line) for line in said]
+
+    def statement(self, traced: Trace | None) -> Math | None:
+        """What f is in notation, if that, read as code, gives f's values."""
+        math = forms.statement(traced) if traced else None
+        if math is None or traced is None or rank(math) > 2:
+            return None
+        try:
+            said = Formula(math, self.code(traced)(math))
+        except ValueError:
+            return None
+        with float64():
+            same = all(
+                relative_error(said(own).reshape(-1), self.value(own).reshape(-1)) < 1e-9 for own in self.draws[:3]
+            )
+        return math if same else None
 
     def value(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """f at these inputs."""

@@ -24,7 +24,7 @@ from .printers.names import latex_name, text_name
 from .printers.sympy_form import sympy_form
 from .printers.text import text
 from .printers.torch_code import SCALAR, form_of, torch_code
-from .rendering import notation
+from .rendering import NoNotation, notation
 from .simplify import simplify
 from .state import leave_no_trace
 from .torch_rows import Axes
@@ -231,8 +231,8 @@ def formula(node: Node, trace: Trace, shapes: Mapping[str, Sequence[Size]], like
     axes = [own for _, own in trace.inputs.values()] + [trace.axes]
     if any(len(group) > 1 for own in axes for group in own):
         return None  # flattened axes: what the code returns would have another shape
-    math = notation(node)
     try:
+        math = notation(node)
         form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
         code = torch_code(math, {name: own for name, (_, own) in trace.inputs.items()}, shapes, form)
     except ValueError:
@@ -240,11 +240,14 @@ def formula(node: Node, trace: Trace, shapes: Mapping[str, Sequence[Size]], like
     return Formula(math, code)
 
 
-def statement(trace: Trace | None) -> Math | None:
-    """What f is; None where its result is flattened, which matrix notation doesn't show."""
-    if trace is None or any(len(group) > 1 for group in trace.axes):
+def statement(trace: Trace) -> Math | None:
+    """What f is, as typed; None where its result is flattened or has no notation."""
+    if any(len(group) > 1 for group in trace.axes):
         return None
-    return notation(trace.node, collect=False)
+    try:
+        return notation(trace.node, collect=False)
+    except NoNotation:
+        return None
 
 
 def one_entry(trace: Trace) -> bool:

@@ -7,6 +7,7 @@ Not known here: how a piece is found in an expression (rendering.py), and how it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -239,6 +240,8 @@ def transpose(math: Math) -> Math:
             return Times((*parts[:-1], transpose(parts[-1])))
         case Quotient(top=top, bottom=bottom, entrywise=False):
             return Quotient(transpose(top), bottom)
+        case Plus(parts=parts) if rank(math) == 2 and Counter(map(transpose, parts)) == Counter(parts):
+            return math
         case Hadamard(parts=parts) if rank(math) == 2:
             return Hadamard(tuple(transpose(p) for p in parts))
     return math if rank(math) == 0 else Transpose(math)

@@ -42,8 +42,12 @@ from .notation import (
 from .summing import Term, gathered, plus
 
 
+class NoNotation(ValueError):
+    """An expression that is not written down: it would need nested indices."""
+
+
 def notation(node: Node, collect: bool = True) -> Math:
-    """The notation of an expression; `collect` pulls out what neighbouring terms share."""
+    """The notation of an expression; `collect` pulls out what neighbouring terms share.  Raises NoNotation."""
     return _Renderer(collect).math(node)
 
 
@@ -118,7 +122,7 @@ class _Renderer:
         ):
             return Norm(self.math(node.factors[0][0]), len(node.sizes) == 2)
         term = self.term(node)
-        if term.coefficient != 1 or len(term.above) != 1 or not isinstance(term.above[0], Chain):
+        if term.coefficient != 1 or term.below or len(term.above) != 1 or not isinstance(term.above[0], Chain):
             return None
         parts = term.above[0].parts
         half = parts[len(parts) // 2 :]
@@ -229,6 +233,8 @@ class _Contracting:
                     self.pieces.append(_Piece(renderer.math(factor), labels))
             elif labels and set(labels) <= fixed.keys():
                 self.scalars.append(Entry(renderer.math(factor), tuple(fixed[label] for label in labels)))
+            elif len(labels) > 2 and not isinstance(factor, expr.Leaf):
+                raise NoNotation(f"a factor with {len(labels)} indices")
             elif labels:
                 self.pieces.append(_Piece(renderer.math(factor), labels))
             else:
@@ -292,7 +298,7 @@ class _Contracting:
         choices = []
         for label in range(len(self.out), len(self.node.sizes)):
             holding = self.holding(label)
-            if self.count(label) == 2 and len(holding) == 2:
+            if self.count(label) == 2 and len(holding) == 2 and all(len(piece.labels) < 3 for piece in holding):
                 p, q = holding
                 at = self.pieces.index(p)
                 choices.append((at, self.pieces.index(q, at + 1), p.labels[-1] != label, label, p, q))

@@ -15,7 +15,7 @@ from torch import Tensor
 from . import static
 from .capture import Subject, subject_of
 from .checking import Check, Note, with_implied_order
-from .derivative import Derivative, statement
+from .derivative import Derivative
 from .errors import OptionError
 from .grading import Grade
 from .notation import Math
@@ -138,6 +138,7 @@ def check(subject: Subject, options: Options) -> Report:
         assumed = domain_of(subject, shapes, options.assume, options)
         question = Check(subject, shapes, {**options.assume, **assumed}, options)
         traced, limits = question.trace()
+        statement = question.statement(traced)
         derivatives = question.derivatives(traced)
         claims = question.grades(derivatives)
         notes = question.notes(assumed, limits, derivatives)
@@ -149,7 +150,7 @@ def check(subject: Subject, options: Options) -> Report:
         claims,
         tuple(derivatives),
         subject.symbol,
-        statement(traced),
+        statement,
         options.text,
         subject.function,
     )

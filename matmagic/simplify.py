@@ -60,7 +60,20 @@ def symmetric_transpose(node: Node) -> Node | None:
     return product(factors, node.sizes[:rank], range(rank))
 
 
-RULES: tuple[Rule, ...] = (like_terms, like_factors, symmetric_transpose)
+def wide_sums(node: Node) -> Node | None:
+    """(S + T)_ijk U = S_ijk U + T_ijk U: a factor with more than two indices has no matrix notation."""
+    if not isinstance(node, Product):
+        return None
+    for k, (factor, labels) in enumerate(node.factors):
+        if isinstance(factor, Sum) and len(labels) > 2:
+            shape = node.sizes[: len(node.shape)]
+            parts = [[*node.factors[:k], (term, labels), *node.factors[k + 1 :]] for _, term in factor.terms]
+            products = [product(part, shape, range(len(shape))) for part in parts]
+            return add([(c, p) for (c, _), p in zip(factor.terms, products, strict=True)], node.shape)
+    return None
+
+
+RULES: tuple[Rule, ...] = (like_terms, like_factors, symmetric_transpose, wide_sums)
 
 
 def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = None) -> Node:

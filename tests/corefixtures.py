@@ -19,12 +19,12 @@ from torch import Tensor
 from matmagic.calling import float64
 from matmagic.canonical import key
 from matmagic.derivative import Formula, Match, derived, formula, matched, one_entry
+from matmagic.derivative import statement as statement_of
 from matmagic.differentiate import differentiate
 from matmagic.evaluate import evaluate
 from matmagic.expr import Node, permute
 from matmagic.notation import Math, rank
 from matmagic.printers.torch_code import torch_code
-from matmagic.rendering import notation
 from matmagic.sizes import unified
 from matmagic.trace import Trace, leaf_value, trace
 
@@ -210,6 +210,6 @@ def same(body: str, other: str, shapes: str) -> bool:
     return key(node_of(body, shapes)) == key(node_of(other, shapes))
 
 
-def statement(own: Written, found: Trace) -> Math:
-    """The function itself in notation."""
-    return notation(found.node, collect=False)
+def statement(own: Written, found: Trace) -> Math | None:
+    """The function itself in notation, as the report shows it."""
+    return statement_of(found)

@@ -15,9 +15,7 @@ class FakeReport(SimpleNamespace):
 
 def verdict(**changes: Any) -> SimpleNamespace:
     text = "checked on 6 random draws, largest error 3e-16"
-    return SimpleNamespace(
-        **{"ok": True, "max_error": 3e-16, "draws": 6, "autograd_ok": True, "text": text} | changes
-    )
+    return SimpleNamespace(**{"ok": True, "max_error": 3e-16, "draws": 6, "autograd_ok": True, "text": text} | changes)
 
 
 def match(**changes: Any) -> SimpleNamespace:

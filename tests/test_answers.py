@@ -109,9 +109,7 @@ def test_answer_for_other_arguments(cell: str, value: Tensor) -> None:
 def test_answer_without_the_notebooks_tensors() -> None:
     claim = answer("expected_gradient = 2 * A @ x")
     assert torch.equal(claim.evaluate({"x": X, "A": A}), 2 * A @ X)
-    with pytest.raises(
-        CellError, match=r"expected_gradient has no value\n  NameError: name 'A' is not defined"
-    ):
+    with pytest.raises(CellError, match=r"expected_gradient has no value\n  NameError: name 'A' is not defined"):
         claim.value()
 
 

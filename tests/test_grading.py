@@ -27,9 +27,7 @@ def asked(cell: str, name: str = "f") -> Subject:
     return subject_of(names[name], names)
 
 
-def grade(
-    cell: str, claim: str, variable: str = "x", order: int = 1, right: str | None = None, **given: Any
-) -> Grade:
+def grade(cell: str, claim: str, variable: str = "x", order: int = 1, right: str | None = None, **given: Any) -> Grade:
     about, options = asked(cell), Options(**given)
     shapes = find_shapes(about, options)
     return grade_claim(

@@ -48,9 +48,7 @@ def shell() -> Iterator[InteractiveShell]:
     """A shell of its own, with matmagic loaded."""
     main = sys.modules["__main__"]
     hook = sys.displayhook
-    shell = InteractiveShell(
-        config=Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor"})
-    )
+    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor"}))
     shell.extension_manager.load_extension("matmagic")
     yield shell
     shell.extension_manager.unload_extension("matmagic")
@@ -213,9 +211,7 @@ def test_function_option(shell: InteractiveShell) -> None:
 
 def test_time_goes_above(shell: InteractiveShell) -> None:
     assert isinstance(ran(shell, f"%%time\n%%gradcheck{F}"), FakeReport)
-    with pytest.raises(
-        CellError, match=r"%%time is inside the checked cell\n  put it above: %%gradcheck comes last"
-    ):
+    with pytest.raises(CellError, match=r"%%time is inside the checked cell\n  put it above: %%gradcheck comes last"):
         ran(shell, f"%%gradcheck\n%%time{F}")
 
 

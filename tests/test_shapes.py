@@ -140,9 +140,7 @@ def test_unknown_name_is_suggested() -> None:
 
 
 def test_nothing_runs() -> None:
-    with pytest.raises(
-        ShapeError, match=r"(?s)no shapes found.*tried first: x: n, A: m,k.*--shapes \"x=n A=m,k\""
-    ):
+    with pytest.raises(ShapeError, match=r"(?s)no shapes found.*tried first: x: n, A: m,k.*--shapes \"x=n A=m,k\""):
         found("def f(x, A): return x.reshape(3, 4, 5) @ A")
 
 

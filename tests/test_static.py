@@ -22,8 +22,7 @@ EVERY = pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS.keys())
 def test_text_reads_as_promised() -> None:
     assert static.text(fakes.report()).splitlines() == [
         "f(x, A) = xᵀ A x   x ∈ ℝⁿ, A ∈ ℝⁿˣⁿ",
-        "∇ₓ f = (A + Aᵀ) x · quadratic form, Matrix Cookbook (81) · "
-        "checked on 6 random draws, largest error 3e-16",
+        "∇ₓ f = (A + Aᵀ) x · quadratic form, Matrix Cookbook (81) · checked on 6 random draws, largest error 3e-16",
         "Your answer 2 A x is right only if A is symmetric: it is (A + Aᵀ) x in general. "
         "It fails at A = [[0, 1], [0, 0]], x = [1, 1].",
         "∇ₓ f in torch: (A + A.T) @ x",
@@ -55,9 +54,7 @@ def test_autograd_is_not_called_checked_where_it_is_wrong() -> None:
         (fakes.report(), r"$$\nabla_{x} f = \left(A + A^{\top}\right)\,x$$"),
         (fakes.unknown(), ""),
         (
-            fakes.report(
-                fakes.derivative(left_latex="a", latex="𝟏"), fakes.derivative(left_latex="b", latex="c")
-            ),
+            fakes.report(fakes.derivative(left_latex="a", latex="𝟏"), fakes.derivative(left_latex="b", latex="c")),
             "$$\\begin{aligned}\na &= \\mathbf{1} \\\\\nb &= c\n\\end{aligned}$$",
         ),
     ],
@@ -147,7 +144,5 @@ def test_a_hidden_answer_is_nowhere() -> None:
 
 
 def test_rows_to_copy_are_labelled_where_there_are_several_derivatives() -> None:
-    assert static._values(fakes.least_squares()) == [
-        ("∇_A f", "[[ 1.00, -0.50],\n [ 2.25,  0.75],\n [-4.00,  1.50]]")
-    ]
+    assert static._values(fakes.least_squares()) == [("∇_A f", "[[ 1.00, -0.50],\n [ 2.25,  0.75],\n [-4.00,  1.50]]")]
     assert static._codes(fakes.report()) == [("", "(A + A.T) @ x")]

@@ -236,6 +236,30 @@ def test_trace_error_names_the_call_and_the_line(body: str) -> None:
     assert word in text and f"line {line} " in text and len(text.splitlines()) <= 6
 
 
+GRADIENTS_INSIDE = {
+    "a gradient penalty": "g = torch.autograd.grad((x ** 3).sum(), x, create_graph=True)[0]\nreturn (g ** 2).sum()",
+    "a gradient, doubled": "return 2 * torch.autograd.grad((x ** 3).sum(), x, create_graph=True)[0]",
+    "backward, then more": "f = (x ** 3).sum()\nf.backward()\nreturn (x.grad ** 2).sum()",
+    "torch.func.grad": "g = torch.func.grad(lambda u: (u ** 3).sum())(x)\nreturn g @ g",
+}
+
+
+@pytest.mark.parametrize("case", GRADIENTS_INSIDE)
+def test_a_function_of_a_gradient_is_not_taken_for_the_inner_function(case: str) -> None:
+    """Refused with a message, or followed; never the inner function under the name of the outer one."""
+    own = written(GRADIENTS_INSIDE[case], "x: n")
+    try:
+        found = traced(own)
+    except MatmagicError:
+        return
+    sizes = own.sizes()
+    inputs = own.inputs(sizes, 5)
+    leaf = {"x": inputs["x"].clone().requires_grad_()}
+    value = laid_out(value_of(found.node, found, inputs, sizes), found)
+    with float64():
+        assert difference(value, own.function(leaf["x"]).detach()) < 1e-9
+
+
 def test_what_the_output_does_not_need_may_be_untraceable() -> None:
     found = traced(written("s = torch.linalg.svdvals(B)\nu = torch.rand(3)\nreturn x @ x", "x: n, B: n n"))
     assert found.followed == ()

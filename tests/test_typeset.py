@@ -104,9 +104,7 @@ def test_what_cannot_be_drawn_falls_back(latex: str, start: str) -> None:
 
 
 def test_a_source_shown_as_code_is_escaped() -> None:
-    assert typeset.svg(r"\undefined <b> &", '"') == (
-        r'<code aria-label="&quot;">\undefined &lt;b&gt; &amp;</code>'
-    )
+    assert typeset.svg(r"\undefined <b> &", '"') == (r'<code aria-label="&quot;">\undefined &lt;b&gt; &amp;</code>')
 
 
 def test_ids_are_unique_across_formulas_and_stable() -> None:
@@ -115,8 +113,7 @@ def test_ids_are_unique_across_formulas_and_stable() -> None:
     ids.append(set(re.findall(r'id="(\w+)"', typeset.svg(r"A\,x", "", inline=True))))
     assert all(ids) and sum(map(len, ids)) == len(set().union(*ids))
     assert all(
-        set(re.findall(r'href="#(\w+)"', typeset.svg(f, ""))) <= own
-        for f, own in zip(formulas, ids, strict=False)
+        set(re.findall(r'href="#(\w+)"', typeset.svg(f, ""))) <= own for f, own in zip(formulas, ids, strict=False)
     )
 
 

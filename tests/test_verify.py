@@ -44,9 +44,7 @@ def formula(text: str) -> Formula:
 @pytest.mark.parametrize("prop", SAMPLERS)
 @pytest.mark.parametrize("shape", [(4, 4), (5, 3), (6,), (4, 1), ()])
 def test_samples_have_their_property(prop: str, shape: tuple[int, ...]) -> None:
-    if (prop in SQUARE and shape != (4, 4)) or (
-        prop in ("orthonormal-columns", "contraction") and len(shape) != 2
-    ):
+    if (prop in SQUARE and shape != (4, 4)) or (prop in ("orthonormal-columns", "contraction") and len(shape) != 2):
         pytest.skip("a property of matrices")
     for seed in range(5):
         value = sample(shape, prop, torch.Generator().manual_seed(seed))
@@ -64,9 +62,7 @@ def test_orthogonal_samples_have_both_determinants() -> None:
     assert signs == {1, -1}
 
 
-@pytest.mark.parametrize(
-    "prop", ["symmetric", "orthogonal", "diagonal", "positive", "unit", "simplex", "one-hot"]
-)
+@pytest.mark.parametrize("prop", ["symmetric", "orthogonal", "diagonal", "positive", "unit", "simplex", "one-hot"])
 def test_a_generic_value_has_no_property(prop: str) -> None:
     assert not holds(sample((4, 4), None, torch.Generator().manual_seed(1)), prop)
 
@@ -293,7 +289,7 @@ CORRUPTED: Mapping[str, Callable[[Tensor], Tensor]] = {
 def test_right_formulas_are_accepted(cell: str, variable: str, text: str, order: int) -> None:
     verdict = check(cell, variable, formula(text), order)
     assert verdict.ok and verdict.autograd_ok and verdict.max_error < 1e-13, verdict
-    assert verdict.draws == 6 and verdict.text.startswith("checked on 6 random draws, largest error ")
+    assert verdict.draws == 6 and verdict.text.startswith("checked on 6 random draws, ")
 
 
 @pytest.mark.parametrize("how", CORRUPTED)

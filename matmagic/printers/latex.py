@@ -155,7 +155,7 @@ def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
     line = texts[0]
     for before, after in itertools.pairwise(texts):
         wide = (before.endswith("}") and r"\mathrm" in before) or after.startswith(r"\mathrm")
-        digits = before[-1].isdigit() and after[0].isdigit()
+        digits = before[-1] in "0123456789" and after[0] in "0123456789"
         line += (r" \cdot " if digits else r" \, " if wide else " ") + after
     return line, PRODUCT
 

@@ -215,7 +215,7 @@ class _Printer:
                 return Code(f"{above.at_least(PRODUCT)} / {below.at_least(UNARY)}", PRODUCT, form)
             case Pow(base=base, exponent=p):
                 inner = self.code(base)
-                if p == Fraction(1, 2):
+                if p == Fraction(1, 2) and not _made_of_sizes(base):
                     return Code(f"torch.sqrt({inner.text})", ATOM, inner.form)
                 return Code(f"{inner.at_least(ATOM)} ** {_number(p).at_least(ATOM)}", POWER, inner.form)
         raise TypeError(type(math).__name__)
@@ -343,6 +343,20 @@ class _Printer:
         operands = [self.to(c, FLAT) if c.form in (COLUMN, ROW) else c for c in codes]
         form = {0: SCALAR, 1: FLAT, 2: MATRIX}.get(len(math.out), "tensor")
         return Code(f'torch.einsum("{subscripts}->{out}", {", ".join(c.text for c in operands)})', ATOM, form)
+
+
+def _made_of_sizes(math: Math) -> bool:
+    """Whether the code is a Python number, which torch's functions refuse."""
+    match math:
+        case Num() | Letter():
+            return True
+        case Plus(parts=parts) | Times(parts=parts):
+            return all(map(_made_of_sizes, parts))
+        case Pow(base=base):
+            return _made_of_sizes(base)
+        case Quotient(top=top, bottom=bottom):
+            return _made_of_sizes(top) and _made_of_sizes(bottom)
+    return False
 
 
 def _starts_row(parts: Sequence[Math]) -> bool:
