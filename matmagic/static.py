@@ -9,6 +9,7 @@ formula.  Colours come twice where a front end may drop the newer notation.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ _MARKS = {  # verdict on an answer: sign, colour
 }
 _LINE = "rgba(128,128,128,.35)"
 _FAINT = "opacity:.72"
+_POINTS = re.compile(r"\w+ = (\[\[.{,40}?\]\]|\[[^\[]{,40}?\])")  # the values of a counterexample: kept on one line
 _CARD = (
     "box-sizing:border-box;width:0;min-width:100%;line-height:1.5;overflow-wrap:anywhere;border-radius:6px;"
     f"border:1px solid {_LINE}"
@@ -191,7 +193,7 @@ def card(report: Report, formula: Formula) -> str:
     sections = ["".join(_derivative(d, formula) for d in shown(report)), _claims(report), _notes(report)]
     body = f'<div style="border-top:1px solid {_LINE};margin:.65em 0"></div>'.join(s for s in sections if s)
     inside = f'{_header(report, formula)}<div style="padding:.75em 1.1em">{body}</div>'
-    return f'<div style="max-width:54em"><div style="{_CARD}">{inside}</div></div>'
+    return f'<div style="max-width:54em;padding-top:.3em"><div style="{_CARD}">{inside}</div></div>'
 
 
 def _header(report: Report, formula: Formula) -> str:
@@ -245,7 +247,8 @@ def _claims(report: Report) -> str:
 
 
 def _claim(grade: Grade) -> str:
-    words = f'<span style="flex:1 1 0">{escape(grade.sentence)}</span>'
+    sentence = _POINTS.sub(r'<span style="white-space:nowrap">\g<0></span>', escape(grade.sentence))
+    words = f'<span style="flex:1 1 0">{sentence}</span>'
     return f'<div style="display:flex;gap:.5em;margin:.25em 0">{_mark(grade.verdict)}{words}</div>'
 
 
