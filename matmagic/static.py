@@ -210,7 +210,8 @@ def _header(report: Report, formula: Formula) -> str:
 
 def _derivative(derivative: Derivative, formula: Formula) -> str:
     if derivative.latex is not None and derivative.text is not None:
-        equation = f"{derivative.left_latex} = {derivative.latex}"
+        right = re.sub("^-", "{-}", derivative.latex)  # a sign, not a difference: no space after it
+        equation = f"{derivative.left_latex} = {right}"
         size = f"{_SCROLL};font-size:1.45em;padding:.15em 0"
         head = f'<div style="{size}">{formula(equation, formula_text(derivative), False)}</div>'
     else:
