@@ -9,6 +9,7 @@ Nothing here knows what is done with the calls: trace.py and verify.py listen by
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -50,14 +51,14 @@ class Running(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True  # an error in the call is the user's
         args, kwargs = self.replaced(args), self.replaced(kwargs or {})
-        if func in (Tensor.backward, torch.autograd.grad) and not self.stops:
+        if func in (Tensor.backward, torch.autograd.grad) and not self.stops and not _asked_by_torch():
             raise ResultError(
                 "the function asks autograd for a gradient and returns something else",
                 "return the value itself, without .backward(); or the gradient alone: return x.grad",
             )
-        if func is Tensor.backward:
+        if func is Tensor.backward and self.stops:
             raise _Stop(args[0])
-        if func is torch.autograd.grad:
+        if func is torch.autograd.grad and self.stops:
             outputs = args[0] if args else kwargs["outputs"]
             raise _Stop(outputs[0] if isinstance(outputs, tuple | list) and len(outputs) == 1 else outputs)
         return self.apply(func, args, kwargs)
@@ -76,6 +77,18 @@ class Running(TorchFunctionMode):
         if type(value) is dict:
             return {k: self.replaced(v) for k, v in value.items()}
         return value
+
+
+def _asked_by_torch() -> bool:
+    """Whether torch's own code (torch.func.grad) asks for the gradient, rather than the user's."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in (
+        "torch.overrides",
+        "torch.autograd",
+        "torch._tensor",
+    ):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__")).startswith("torch.")
 
 
 @contextmanager

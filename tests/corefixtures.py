@@ -54,6 +54,12 @@ class Written:
     name: str = "f"
 
     @property
+    def returned_grads(self) -> tuple[str, ...]:
+        """Arguments whose gradient is returned as it is."""
+        returned = re.search(r"return (?:(\w+)\.grad|torch\.autograd\.grad\(\w+, (\w+)\)\[0\])$", str(self.body))
+        return tuple(filter(None, returned.groups())) if returned else ()
+
+    @property
     def function(self) -> Callable[..., Any]:
         if not isinstance(self.body, str):
             return self.body

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from matmagic.capture import Subject, subject_of
+from matmagic import capture
+from matmagic.capture import Subject, parse, run
 from matmagic.errors import ResultError
 from matmagic.options import Options
 from matmagic.sampling import SAMPLERS, SQUARE, holds
@@ -25,8 +26,8 @@ Formula = Callable[[Mapping[str, Tensor]], Tensor]
 def subject(cell: str, setup: str = "") -> Subject:
     names: dict[str, Any] = {"torch": torch, "F": F}
     exec(setup, names)
-    exec(cell, names)
-    return subject_of(names["f"], names)
+    parsed = parse(cell)
+    return capture.subject(parsed, names, outcome=run(parsed, names))
 
 
 def check(cell: str, variable: str, candidate: Formula | None, order: int = 1, **given: Any) -> Verdict:
