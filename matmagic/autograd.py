@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,15 @@ def moved_to(inputs: Mapping[str, Tensor], variable: str, value: Tensor) -> dict
     return {**inputs, **own}
 
 
+def _grad(value: Tensor, variable: Tensor, **options: Any) -> tuple[Tensor | None, ...]:
+    """torch.autograd.grad; where autograd refuses, its reason as a message."""
+    try:
+        return torch.autograd.grad(value, variable, **options)
+    except RuntimeError as error:
+        reason = str(error).split(". ")[0].splitlines()[0]
+        raise ResultError("autograd can't differentiate the function", reason) from None
+
+
 def derivative_of(subject: Subject, inputs: Mapping[str, Tensor], variable: str, order: int = 1) -> Tensor:
     """Autograd's derivative.  One output entry: the shape of the variable.  Otherwise out_shape + in_shape.
 
@@ -57,7 +67,7 @@ def derivative_of(subject: Subject, inputs: Mapping[str, Tensor], variable: str,
                 f"{subject.name} has {value.numel()} entries; a Hessian needs one",
                 "sum them, or leave order at 1",
             )
-        (first,) = torch.autograd.grad(value.reshape(()), variable_leaf, create_graph=True, allow_unused=True)
+        (first,) = _grad(value.reshape(()), variable_leaf, create_graph=True, allow_unused=True)
         if first is None:
             return _cut_or_zero(subject, inputs, variable, value, order)
         return _rows(first, variable_leaf).reshape(squeezed(shape) * 2)
@@ -85,7 +95,7 @@ def _rows(value: Tensor, variable: Tensor) -> Tensor:
     flat = value.reshape(-1)
     rows = []
     for i in range(flat.numel()):
-        (row,) = torch.autograd.grad(flat[i], variable, retain_graph=True, allow_unused=True)
+        (row,) = _grad(flat[i], variable, retain_graph=True, allow_unused=True)
         rows.append(
             torch.zeros(variable.numel(), dtype=torch.float64) if row is None else row.to_dense().reshape(-1).double()
         )
@@ -94,7 +104,7 @@ def _rows(value: Tensor, variable: Tensor) -> Tensor:
 
 def _reaches(value: Tensor, variable: Tensor) -> bool:
     """Whether the graph of the value leads to the variable."""
-    (gradient,) = torch.autograd.grad(value.sum(), variable, allow_unused=True)
+    (gradient,) = _grad(value.sum(), variable, allow_unused=True)
     return gradient is not None
 
 

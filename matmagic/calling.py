@@ -40,28 +40,17 @@ class _Stop(BaseException):
         self.value = value
 
 
-class Running(TorchFunctionMode):
-    """Sees every torch call of the function: replaces notebook tensors, stops at `.backward()`."""
+class Float64(TorchFunctionMode):
+    """Runs torch calls in float64: casts to float32 too, and tensors from outside replaced by those of this run."""
 
     def __init__(self, replacements: Mapping[int, Tensor]) -> None:
         super().__init__()
         self.replacements = replacements
-        self.stops = False  # whether f is in backward style: what it differentiates is the value
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True  # an error in the call is the user's
-        args, kwargs = self.replaced(args), self.replaced(kwargs or {})
-        if func in (Tensor.backward, torch.autograd.grad) and not self.stops and not _asked_by_torch():
-            raise ResultError(
-                "the function asks autograd for a gradient and returns something else",
-                "return the value itself, without .backward(); or the gradient alone: return x.grad",
-            )
-        if func is Tensor.backward and self.stops:
-            raise _Stop(args[0])
-        if func is torch.autograd.grad and self.stops:
-            outputs = args[0] if args else kwargs["outputs"]
-            raise _Stop(outputs[0] if isinstance(outputs, tuple | list) and len(outputs) == 1 else outputs)
-        return self.apply(func, args, kwargs)
+        func = Tensor.double if func is Tensor.float else func
+        return self.apply(func, self.replaced(args), self.replaced(kwargs or {}))
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Carry out one call; subclasses record it."""
@@ -69,7 +58,9 @@ class Running(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def replaced(self, value: Any) -> Any:
-        """The same arguments with notebook tensors exchanged for those of this run."""
+        """The same arguments with tensors and float32 exchanged."""
+        if value is torch.float32:
+            return torch.float64
         if isinstance(value, Tensor):
             return self.replacements.get(id(value), value)
         if type(value) in (tuple, list):
@@ -77,6 +68,27 @@ class Running(TorchFunctionMode):
         if type(value) is dict:
             return {k: self.replaced(v) for k, v in value.items()}
         return value
+
+
+class Running(Float64):
+    """Stops a function in backward style where it differentiates: that tensor is the value."""
+
+    def __init__(self, replacements: Mapping[int, Tensor]) -> None:
+        super().__init__(replacements)
+        self.stops = False  # whether f is in backward style
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        __tracebackhide__ = True
+        asks = func in (Tensor.backward, torch.autograd.grad)
+        if asks and self.stops:
+            outputs = args[0] if args else (kwargs or {})["outputs"]
+            raise _Stop(outputs[0] if isinstance(outputs, tuple | list) and len(outputs) == 1 else outputs)
+        if asks and not _asked_by_torch():
+            raise ResultError(
+                "the function asks autograd for a gradient, and is not in backward style",
+                "return the value itself, without .backward(); or end with f.backward(); return x.grad",
+            )
+        return super().__torch_function__(func, types, args, kwargs)
 
 
 def _asked_by_torch() -> bool:
@@ -104,7 +116,11 @@ def float64() -> Iterator[None]:
 
 def replacements(subject: Callee, inputs: Mapping[str, Tensor]) -> dict[int, Tensor]:
     """Which notebook tensors stand for which inputs, by identity."""
-    return {id(t): inputs[name] for name, t in subject.reads.items() if name in inputs}
+    lifted = {id(t): inputs[name] for name, t in subject.reads.items() if name in inputs}
+    for value in getattr(subject, "defaults", {}).values():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            lifted[id(value)] = value.detach().double()
+    return lifted
 
 
 def call(subject: Callee, inputs: Mapping[str, Tensor], running: Running | None = None) -> Tensor:
@@ -121,6 +137,16 @@ def call(subject: Callee, inputs: Mapping[str, Tensor], running: Running | None 
         except _Stop as stop:
             value = stop.value
     return checked(subject, value)
+
+
+def returned(subject: Callee, inputs: Mapping[str, Tensor]) -> list[Tensor]:
+    """The tensors that a function in backward style returns when it is run to its end."""
+    leaves = {n: t.detach().clone().requires_grad_(t.is_floating_point()) for n, t in inputs.items()}
+    args, kwargs = subject.bind(leaves)
+    with float64(), torch.enable_grad(), Float64(replacements(subject, leaves)):
+        value = subject.function(*args, **kwargs)
+    found = value if isinstance(value, tuple | list) else [value]
+    return [v.detach() for v in found if isinstance(v, Tensor)]
 
 
 def checked(subject: Callee, value: Any) -> Tensor:

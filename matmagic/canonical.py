@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from .expr import (
     Basis,
     Delta,
+    Elementwise,
     Labels,
     Leaf,
     Node,
@@ -83,6 +84,8 @@ def _form(node: Node) -> tuple[Any, ...]:
             return ("delta", node.shape)
         case Power(base=base, exponent=p):
             return ("power", key(base), str(p))
+        case Elementwise(function=function, args=args):
+            return ("function", function, *map(key, args))
         case Sum(terms=terms):
             return ("sum", node.shape, *sorted((str(c), key(t)) for c, t in terms))
         case Product():
@@ -109,7 +112,7 @@ def _components(node: Product) -> list[list[int]]:
 
 def _ports(node: Node) -> tuple[int, ...]:
     """The class of each axis: axes of one class are interchangeable."""
-    if isinstance(node, Product | Sum | Power | Leaf | Delta) and is_symmetric_factor(node):
+    if isinstance(node, Product | Sum | Power | Elementwise | Leaf | Delta) and is_symmetric_factor(node):
         return (0, 0)
     return tuple(range(len(node.shape)))
 

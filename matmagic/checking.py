@@ -17,11 +17,11 @@ from torch import Tensor
 
 from . import derivative as forms
 from .autograd import copies, derivative_of, relative_error
-from .calling import call, float64
+from .calling import call, float64, returned
 from .capture import Subject
 from .claims import claim_of_option, parse_claim
 from .derivative import ByEntries, Derivative, Formula, Match
-from .errors import MatmagicError, OptionError, ResultError, TraceError
+from .errors import OptionError, ResultError, TraceError
 from .grading import Claim, Grade, grade_claims
 from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
@@ -32,8 +32,6 @@ from .shapes import Shapes
 from .sizes import unified
 from .trace import Trace, holds, trace
 from .verify import draws, verify
-
-AUTOGRAD_ONLY = "the derivative below is autograd's, checked against differences"
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,21 @@ class Check:
             if isinstance(letter, str)
         }
 
+    def confirm_backward_style(self) -> None:
+        """What f returns must be the gradient of the tensor that it differentiates, and nothing made of it."""
+        names = self.subject.returned_grads
+        inputs = self.draws[0]
+        found = returned(self.subject, inputs) if names else []
+        for name in names:
+            truth = derivative_of(self.subject, inputs, name)
+            alike = [own.reshape(truth.shape) for own in found if own.numel() == truth.numel()]
+            if not any(relative_error(own, truth) < 1e-9 for own in alike):
+                symbol = self.subject.symbol
+                raise ResultError(
+                    f"{self.subject.name} returns something else than the gradient of {symbol} by {name}",
+                    f"call {symbol}.backward() once, and return {name}.grad as it is",
+                )
+
     # ---- what f is
 
     def trace(self) -> tuple[Trace | None, list[Note]]:
@@ -86,9 +99,9 @@ class Check:
             both = [trace(self.subject, self.shapes.of, own, self.sizes(own)) for own in self.draws[:2]]
             traced = unified(both[0], both[-1])
         except TraceError as error:
-            return None, [Note("limit", f"{error.message} ({', '.join(error.lines)}); {AUTOGRAD_ONLY}")]
+            return None, [Note("limit", f"{error.message} ({', '.join(error.lines)})")]
         if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
-            return None, [Note("limit", f"{self.subject.name} is another function at other values; {AUTOGRAD_ONLY}")]
+            return None, [Note("limit", f"{self.subject.name} is another function at other values")]
         said = [f"control flow or numbers depend on values: {at}; followed as at the sample" for at in traced.followed]
         return traced, [Note("warning", line) for line in said]
 
@@ -122,6 +135,12 @@ class Check:
                 )
         integer = [n for n, t in self.shapes.values.items() if not t.is_floating_point()]
         integer += [n for n, p in self.assume.items() if p.startswith("index<")]
+        for name in self.options.assume:
+            if name not in known:
+                near = nearest(name, known)
+                raise OptionError(
+                    f"--assume {name}: {self.subject.name} has no such argument{near}", f"it has {', '.join(known)}"
+                )
         chosen = list(self.options.wrt or self.subject.returned_grads or self.subject.parameters)
         chosen = chosen if self.options.wrt else [name for name in chosen if name not in integer]
         if not chosen:
@@ -199,11 +218,11 @@ class Check:
     def pretty(self, claim: str) -> str | None:
         """The answer in matrix notation, as it was typed; None where it can't be followed."""
         names = tuple(self.shapes.of)
-        inputs = self.draws[0]
         try:
             spoken = _Text(claim, parse_claim(claim, names), names)
-            said = forms.statement(trace(spoken, self.shapes.of, inputs, self.sizes(inputs)))
-        except (MatmagicError, RuntimeError):
+            both = [trace(spoken, self.shapes.of, inputs, self.sizes(inputs)) for inputs in self.draws[:2]]
+            said = forms.statement(unified(both[0], both[-1]))
+        except Exception:  # an answer that fails is grading's to explain
             return None
         return None if said is None else text(said)
 
@@ -222,11 +241,14 @@ class Check:
         single = [n for n in self.shapes.of if getattr(known.get(n), "dtype", None) == torch.float32]
         if single and self.shapes.values:
             notes.append(Note("precision", f"checked in float64; {', '.join(single)}: float32 in the notebook"))
+        rows = [n for n, shape in self.shapes.of.items() if len(shape) == 2 and shape[0] == 1 != shape[1]]
+        notes += [Note("assumed", f"{row} is a row; formulas write every vector as a column") for row in rows]
         notes += limits
-        unused = [d.variable for d in derivatives if isinstance(d.math, Zero) or (d.math and d.text == "0")]
+        first = self.options.order == 1
+        unused = [d.variable for d in derivatives if first and (isinstance(d.math, Zero) or (d.math and d.text == "0"))]
         notes += [Note("warning", f"{name} does not depend on {variable}") for variable in unused]
         if any(d.math is None for d in derivatives) and not limits:
-            notes.append(Note("limit", f"no closed form found; {AUTOGRAD_ONLY}"))
+            notes.append(Note("limit", "no closed form found"))
         return tuple(notes)
 
 

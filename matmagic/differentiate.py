@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .expr import (
+    Elementwise,
     Leaf,
     Node,
     Number,
@@ -25,6 +26,7 @@ from .expr import (
     product,
     zero,
 )
+from .functions import FUNCTIONS
 
 
 def differentiate(node: Node, variable: Leaf) -> Node:
@@ -83,6 +85,10 @@ def _handed_on(part: Node, adjoint: Node, rank: int) -> Iterator[tuple[Node, Nod
                     [(p, product([(adjoint, front + axes), (slope, axes)], adjoint.shape, front + axes))], adjoint.shape
                 ),
             )
+        case Elementwise(function=function, args=args):
+            axes = tuple(range(len(part.shape)))
+            for arg, rule in zip(args, FUNCTIONS[function].slopes, strict=True):
+                yield arg, product([(adjoint, front + axes), (rule(*args), axes)], adjoint.shape, front + axes)
         case Product():
             yield from _product_rule(part, adjoint, front)
 

@@ -5,12 +5,14 @@ Independent of how an expression is written or printed, so it serves as an oracl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .expr import Basis, Delta, Leaf, Node, Power, Product, Size, SizeOf, Sum, ordered
+from .expr import Basis, Delta, Elementwise, Leaf, Node, Power, Product, Size, SizeOf, Sum, ordered
+from .functions import code_of
 
 
 def evaluate(
@@ -46,9 +48,18 @@ def _value(node: Node, leaves: Mapping[str, Tensor], sizes: Mapping[str, int], k
             return total
         case Power(base=base, exponent=p):
             return known[base] ** float(p)
+        case Elementwise(function=function, args=args):
+            return _applied(function, [known[a] for a in args])
         case Product():
             return _product(node, shape, sizes, known)
     raise TypeError(f"no value for {type(node).__name__}")
+
+
+def _applied(function: str, arguments: Sequence[Tensor]) -> Tensor:
+    """The function's own torch code, run on the values."""
+    names = [f"_{k}" for k in range(len(arguments))]
+    value: Tensor = eval(code_of(function, names), {"torch": torch, "F": F}, dict(zip(names, arguments, strict=True)))
+    return value
 
 
 def _product(node: Product, shape: list[int], sizes: Mapping[str, int], known: Mapping[Node, Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The expression: a function of tensors in index notation, as a graph of seven node types.
+"""The expression: a function of tensors in index notation, as a graph of eight node types.
 
 A node stands for a tensor with numbered axes; a vector has one axis, whether the user's tensor was `n`, `n,1` or `1,n`.
 Transposes, traces, dot, outer and Hadamard products and broadcasting are one node, `Product`, with different labels:
@@ -88,6 +88,14 @@ class Power(Node):
 
     base: Node
     exponent: Number
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Node):
+    """A function of the table in functions.py, applied entry by entry to arguments of one shape."""
+
+    function: str
+    args: tuple[Node, ...]
 
 
 _nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
@@ -234,6 +242,12 @@ def _powers_multiply(inner: Number, outer: Number) -> bool:
     return not _whole(inner) or _whole(outer)
 
 
+def elementwise(function: str, *args: Node) -> Node:
+    """function(args), entry by entry."""
+    node: Node = _make(Elementwise, args[0].shape, function, args)
+    return node
+
+
 def permute(node: Node, axes: Sequence[int]) -> Node:
     """The node with its axes in another order; axis k of the result is axis axes[k] of the node."""
     labels = tuple(list(axes).index(k) for k in range(len(axes)))
@@ -378,6 +392,8 @@ class _Contraction:
             return add([(c, permute(t, axes)) for c, t in node.terms], self.shape)
         if isinstance(node, Power):
             return power(permute(node.base, axes), node.exponent)
+        if isinstance(node, Elementwise):
+            return elementwise(node.function, *(permute(a, axes) for a in node.args))
         return None
 
     def numbered(self) -> Node:
@@ -416,6 +432,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return tuple(f for f, _ in factors)
         case Power(base=base):
             return (base,)
+        case Elementwise(args=args):
+            return args
     return ()
 
 
@@ -448,6 +466,8 @@ def rebuild(node: Node, parts: Mapping[Node, Node]) -> Node:
             return product([(parts[f], labels) for f, labels in factors], sizes[:rank], range(rank))
         case Power(base=base, exponent=p):
             return power(parts[base], p)
+        case Elementwise(function=function, args=args):
+            return elementwise(function, *(parts[a] for a in args))
     return node
 
 

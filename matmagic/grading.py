@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .autograd import copies
-from .calling import float64
+from .calling import Float64, float64
 from .capture import Subject
 from .conditions import condition_for, condition_words, spelled
 from .counterexamples import counterexample, fails_at
@@ -78,7 +78,7 @@ class _Grading:
 
     def found(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The claim at these inputs, as a float64 tensor."""
-        with float64(), torch.enable_grad():
+        with float64(), torch.enable_grad(), Float64({}):
             return as_tensor(self.claim.evaluate(copies(inputs)))
 
     def agrees(self, inputs: Mapping[str, Tensor]) -> bool:
@@ -172,13 +172,14 @@ def _differs(grading: _Grading, samples: list[Sample], value_only: bool = False)
         name, prop = found
         words = condition_words(prop)
         example = _example(grading, name)
+        where = f"only if {name} is {words}" if prop == "symmetric" else f"if {name} is {words}"
         general = f": it is {grading.right_text} in general" if grading.right_text else ""
         return grading.grade(
             "correct-if",
             "condition-needed",
             condition=f"{name} {spelled(prop)}",
-            hint=f"It is right only if {name} is {words}.",
-            sentence=f"Your answer {grading.shown} is right only if {name} is {words}{general}." + fails_at(example),
+            hint=f"It is right {where}.",
+            sentence=f"Your answer {grading.shown} is right {where}{general}." + fails_at(example),
             counterexample=example,
         )
     generic = [s for s in samples if not right(s.found, s.truth)] or samples

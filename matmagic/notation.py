@@ -134,6 +134,14 @@ class Pow(Math):
 
 
 @dataclass(frozen=True)
+class Apply(Math):
+    """A function of the table, entry by entry."""
+
+    function: str
+    args: tuple[Math, ...]
+
+
+@dataclass(frozen=True)
 class Norm(Math):
     """The Euclidean norm, of a matrix the Frobenius norm."""
 
@@ -212,6 +220,8 @@ def rank(math: Math) -> int:
             return max(rank(top), rank(bottom))
         case Pow(base=base):
             return rank(base)
+        case Apply(args=args):
+            return rank(args[0])
         case Listed(parts=parts):
             return 2 if isinstance(parts[0], Listed) else 1
         case Indexed(out=out):
@@ -244,6 +254,8 @@ def transpose(math: Math) -> Math:
             return math
         case Hadamard(parts=parts) if rank(math) == 2:
             return Hadamard(tuple(transpose(p) for p in parts))
+        case Apply(function=function, args=args) if rank(math) == 2:
+            return Apply(function, tuple(transpose(a) for a in args))
     return math if rank(math) == 0 else Transpose(math)
 
 

@@ -25,7 +25,7 @@ from .capture import Subject
 from .shapes import Shapes
 from .terms import terms_of
 
-RIGHT = 1e-8  # relative, an answer against the derivative
+RIGHT = 1e-10  # relative, an answer against the derivative
 TERMS = 12
 
 
@@ -192,7 +192,7 @@ def _some_terms(question: Question, samples: Sequence[Sample]) -> Reason | None:
     if relative_error(columns @ solution, claim) > 1e-7 or not bool(claim.any()):
         return None
     if bool((solution.abs() < 1e-6).any()):
-        return Reason("missing-term", "a term is missing, the rest is right")
+        return Reason("missing-term", "a term is missing")
     if bool((solution + 1).abs().min() < 1e-6):
         return Reason("missing-term", "the sign of one term is wrong")
     return Reason("missing-term", "one term has the wrong factor")

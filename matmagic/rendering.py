@@ -15,6 +15,7 @@ from fractions import Fraction
 from . import expr
 from .expr import Node, Number
 from .notation import (
+    Apply,
     Chain,
     Diag,
     DiagonalOf,
@@ -88,6 +89,8 @@ class _Renderer:
                 return Identity(node.shape[0])
             case expr.Power(base=base, exponent=p):
                 return self.power(base, p)
+            case expr.Elementwise(function=function, args=args):
+                return Apply(function, tuple(map(self.math, args)))
             case expr.Sum(terms=terms):
                 return self.sum(node, terms)
         return self.term(node).math()

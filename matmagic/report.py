@@ -137,6 +137,7 @@ def check(subject: Subject, options: Options) -> Report:
         shapes = find_shapes(subject, options)
         assumed = domain_of(subject, shapes, options.assume, options)
         question = Check(subject, shapes, {**options.assume, **assumed}, options)
+        question.confirm_backward_style()
         traced, limits = question.trace()
         statement = question.statement(traced)
         derivatives = question.derivatives(traced)

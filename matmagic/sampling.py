@@ -52,9 +52,9 @@ def _orthogonal(shape: Size, g: torch.Generator) -> Tensor:
 
 
 def _positive_definite(shape: Size, g: torch.Generator) -> Tensor:
-    """Q diag(d) Qᵀ with d in 0.6 .. 2.5."""
+    """Q diag(d) Qᵀ with d from 0.05 to 6: far enough apart that entries and row sums have either sign."""
     q = _orthogonal(shape, g)
-    whole = (q * _between(0.6, 2.5, shape[:1], g)) @ q.T
+    whole = (q * (0.05 * 120.0 ** _between(0.0, 1.0, shape[:1], g))) @ q.T
     return (whole + whole.T) / 2
 
 

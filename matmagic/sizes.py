@@ -18,6 +18,7 @@ from .canonical import key
 from .errors import TraceError
 from .expr import (
     Basis,
+    Elementwise,
     Node,
     Number,
     Power,
@@ -28,6 +29,7 @@ from .expr import (
     basis,
     children,
     delta,
+    elementwise,
     multiply,
     number,
     ordered,
@@ -48,7 +50,8 @@ def unified(first: Trace, second: Trace) -> Trace:
     node = a if key(a) == key(b) else _with_sizes(a, b, first.sizes, second.sizes, {})
     if node is None or len(first.axes) != len(second.axes):
         raise TraceError(
-            "the function computes something else at other sizes", 'give fixed sizes, such as --shapes "x=3"'
+            "the function computes something else at other sizes or values",
+            'if sizes make the difference, fix them: --shapes "x=3"',
         )
     return replace(first, node=node)
 
@@ -89,6 +92,8 @@ def _skeleton(node: Node, positions: list[int]) -> Node:
             return add([(c, _skeleton(t, positions)) for c, t in terms], node.shape)
         case Power(base=base, exponent=p):
             return power(_skeleton(base, positions), p)
+        case Elementwise(function=function, args=args):
+            return elementwise(function, *(_skeleton(a, positions) for a in args))
     return node
 
 
@@ -162,16 +167,22 @@ def _lifted(node: Node, kinds: _Kinds) -> tuple[Node, tuple[int, ...]]:
             shape = [known.get(k, node.sizes[k]) for k in range(rank)] + [lengths[i] for i in indices]
             return product(lifted, shape, [*range(rank), *labels.values()]), indices
         case Sum(terms=terms):
-            spread = []
-            for (c, _), (p, own) in zip(terms, parts, strict=True):
-                rank = len(p.shape) - len(own)
-                axes = (*range(rank), *(rank + indices.index(i) for i in own))
-                wide = (*p.shape[:rank], *(lengths[i] for i in indices))
-                spread.append((c, product([(p, axes)], wide, range(len(wide)))))
-            return add(spread, spread[0][1].shape if spread else node.shape), indices
+            wide = [_widened(p, own, indices, lengths) for p, own in parts]
+            lifted_shape = wide[0].shape if wide else node.shape
+            return add([(c, p) for (c, _), p in zip(terms, wide, strict=True)], lifted_shape), indices
+        case Elementwise(function=function):
+            return elementwise(function, *(_widened(p, own, indices, lengths) for p, own in parts)), indices
         case Power(exponent=p):
             return power(parts[0][0], p), indices
     return node, ()
+
+
+def _widened(node: Node, own: tuple[int, ...], indices: tuple[int, ...], lengths: Mapping[int, Size]) -> Node:
+    """A lifted part with the axes of all loop indices."""
+    rank = len(node.shape) - len(own)
+    axes = (*range(rank), *(rank + indices.index(i) for i in own))
+    wide = (*node.shape[:rank], *(lengths[i] for i in indices))
+    return product([(node, axes)], wide, range(len(wide)))
 
 
 # ---- numbers ------------------------------------------------------------------------------------------------------
@@ -208,6 +219,8 @@ def _joined(a: Node, b: Node, first: Mapping[str, int], second: Mapping[str, int
     if isinstance(a, Product) and isinstance(b, Product):
         same = [labels for _, labels in a.factors] == [labels for _, labels in b.factors] and a.sizes == b.sizes
         return rebuild(a, parts) if same else None
+    if isinstance(a, Elementwise) and isinstance(b, Elementwise):
+        return rebuild(a, parts) if a.function == b.function else None
     return rebuild(a, parts) if isinstance(a, Power) and isinstance(b, Power) and a.exponent == b.exponent else None
 
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .expr import Node, Size, add, basis, delta, multiply, number, power, product, size_of
+from .expr import Node, Size, add, basis, delta, elementwise, multiply, number, power, product, scale, size_of
 
 Axes = tuple[tuple[int, ...], ...]
 Names = Sequence[Hashable]
@@ -343,6 +343,65 @@ def _norm(sizes: Sizes, a: Traced, p: Any = None, dim: Any = None, keepdim: bool
     if order not in (None, "fro") and not (order == 2 and (flat or dim is not None)):
         raise NotTraced(f"the norm of order {order} is not traced yet")
     return raised(_sum(sizes, raised(a, 2), dim, keepdim), Fraction(1, 2))  # type: ignore[arg-type]
+
+
+def _unary(name: str) -> Row:
+    return lambda _, a: Traced(elementwise(name, a.node), a.axes)
+
+
+UNARY: dict[str, tuple[Any, ...]] = {
+    "exp": (torch.exp, Tensor.exp),
+    "expm1": (torch.expm1, Tensor.expm1, torch.special.expm1),
+    "log": (torch.log, Tensor.log),
+    "log1p": (torch.log1p, Tensor.log1p, torch.special.log1p),
+    "sin": (torch.sin, Tensor.sin),
+    "cos": (torch.cos, Tensor.cos),
+    "tan": (torch.tan, Tensor.tan),
+    "sinh": (torch.sinh, Tensor.sinh),
+    "cosh": (torch.cosh, Tensor.cosh),
+    "tanh": (torch.tanh, Tensor.tanh, F.tanh),
+    "asin": (torch.asin, Tensor.asin, torch.arcsin, Tensor.arcsin),
+    "acos": (torch.acos, Tensor.acos, torch.arccos, Tensor.arccos),
+    "atan": (torch.atan, Tensor.atan, torch.arctan, Tensor.arctan),
+    "sigmoid": (torch.sigmoid, Tensor.sigmoid, torch.special.expit, F.sigmoid),
+    "softplus": (F.softplus,),
+    "abs": (torch.abs, Tensor.abs, Tensor.__abs__, torch.absolute, Tensor.absolute),
+    "sign": (torch.sign, Tensor.sign, torch.sgn, Tensor.sgn),
+    "erf": (torch.erf, Tensor.erf, torch.special.erf),
+}
+for _name, _functions in UNARY.items():
+    row(*_functions)(_unary(_name))
+
+
+@row(torch.relu, Tensor.relu, F.relu)
+def _relu(_: Sizes, a: Traced, inplace: bool = False) -> Traced:
+    if inplace:
+        raise NotTraced("F.relu in place is not traced yet")
+    return Traced(elementwise("relu", a.node), a.axes)
+
+
+@row(F.logsigmoid)
+def _logsigmoid(_: Sizes, a: Traced) -> Traced:
+    negated = elementwise("softplus", scale(-1, a.node))
+    return Traced(scale(-1, negated), a.axes)
+
+
+@row(torch.logsumexp, Tensor.logsumexp, torch.special.logsumexp)
+def _logsumexp(sizes: Sizes, a: Traced, dim: Any, keepdim: bool = False) -> Traced:
+    total = _sum(sizes, Traced(elementwise("exp", a.node), a.axes), dim, keepdim)
+    assert isinstance(total, Traced)
+    return Traced(elementwise("log", total.node), total.axes)
+
+
+@row(torch.softmax, Tensor.softmax, F.softmax, torch.special.softmax)
+def _softmax(sizes: Sizes, a: Traced, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Traced:
+    exponentials = Traced(elementwise("exp", a.node), a.axes)
+    return times(exponentials, raised(_sum(sizes, exponentials, dim, True), -1))  # type: ignore[arg-type]
+
+
+@row(torch.log_softmax, Tensor.log_softmax, F.log_softmax, torch.special.log_softmax)
+def _log_softmax(sizes: Sizes, a: Traced, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Traced:
+    return plus([(1, a), (-1, _logsumexp(sizes, a, dim, True))])  # type: ignore[list-item]
 
 
 # ---- axes ---------------------------------------------------------------------------------------------------------

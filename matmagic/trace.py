@@ -170,7 +170,7 @@ class _Tracing(Running):
             found = [found] if isinstance(found, Traced) else list(found)
             if len(found) != len(outputs) or not all(map(self.agrees, found, outputs)):
                 raise NotTraced(f"{call_name(func)} gave another value here than its rule says")
-        except (NotTraced, TypeError, ValueError, IndexError) as reason:
+        except (NotTraced, TypeError, ValueError, IndexError, ArithmeticError) as reason:
             said = str(reason) if isinstance(reason, NotTraced) else "not traced in this form"
             text = said if call_name(func) in said else f"{call_name(func)}: {said}"
             return [Opaque(text, self.line())] * len(outputs)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from fractions import Fraction
 
+from ..functions import FUNCTIONS
 from ..notation import (
+    Apply,
     Chain,
     Diag,
     DiagonalOf,
@@ -100,6 +102,8 @@ def _print(math: Math) -> tuple[str, int]:
             return rf"{sign}\frac{{{rest}}}{{{latex(bottom)}}}", PRODUCT
         case Norm(of=of, frobenius=frobenius):
             return rf"\lVert {latex(of)} \rVert" + ("_F" if frobenius else ""), ATOM
+        case Apply(function=function, args=args):
+            return f"{FUNCTIONS[function].latex}({', '.join(map(latex, args))})", ATOM
         case Trace(of=of):
             return rf"\operatorname{{tr}}({latex(of)})", ATOM
         case Diag(of=of) | DiagonalOf(of=of):

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..expr import Size
 from ..notation import (
+    Apply,
     Chain,
     Diag,
     DiagonalOf,
@@ -74,6 +75,7 @@ def _as_scalar(form: Any) -> Any:
 
 def _form(math: Math) -> Any:
     import sympy
+    from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 
     match math:
         case Num(value=value):
@@ -100,6 +102,9 @@ def _form(math: Math) -> Any:
         case Norm(of=of):
             inner = _form(of)
             return sympy.sqrt(sympy.Trace(sympy.MatMul(sympy.Transpose(inner), inner)))
+        case Apply(function=function, args=(argument,)):
+            inner, applied = _form(argument), _function(function)
+            return applied(inner) if rank(argument) == 0 else ElementwiseApplyFunction(applied, inner)
         case Trace(of=of):
             return sympy.Trace(_form(of))
         case Diag(of=of):
@@ -114,6 +119,23 @@ def _form(math: Math) -> Any:
             rows = [p.parts if isinstance(p, Listed) else (p,) for p in parts]
             return sympy.Matrix([[_form(entry) for entry in row] for row in rows])
     raise NotImplementedError(type(math).__name__)
+
+
+def _function(name: str) -> Any:
+    """A function of the table in SymPy."""
+    import sympy
+
+    t = sympy.Symbol("t", real=True)
+    composed = {
+        "sigmoid": 1 / (1 + sympy.exp(-t)),
+        "softplus": sympy.log(1 + sympy.exp(t)),
+        "relu": sympy.Max(t, 0),
+        "step": sympy.Heaviside(t, 0),
+        "expm1": sympy.exp(t) - 1,
+        "log1p": sympy.log(1 + t),
+        "abs": sympy.Abs(t),
+    }
+    return sympy.Lambda(t, composed[name]) if name in composed else getattr(sympy, name)
 
 
 def _arithmetic(math: Math) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from ..functions import FUNCTIONS
 from ..notation import (
+    Apply,
     Chain,
     Diag,
     DiagonalOf,
@@ -98,6 +100,8 @@ def _print(math: Math) -> tuple[str, int]:
             return f"{at_least(top, PRODUCT)} / {at_least(bottom, POWER)}", PRODUCT
         case Norm(of=of, frobenius=frobenius):
             return f"‖{text(of)}‖" + ("_F" if frobenius else ""), ATOM
+        case Apply(function=function, args=args):
+            return f"{FUNCTIONS[function].text}({', '.join(map(text, args))})", ATOM
         case Trace(of=of):
             return f"tr({text(of)})", ATOM
         case Diag(of=of) | DiagonalOf(of=of):

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..expr import Size
+from ..functions import code_of
 from ..notation import (
+    Apply,
     Chain,
     Diag,
     DiagonalOf,
@@ -167,6 +169,9 @@ class _Printer:
                 return self.chain(parts)
             case Norm(of=of):
                 return Code(f"torch.linalg.norm({self.code(of).text})", ATOM, SCALAR)
+            case Apply(function=function, args=args):
+                codes = self.together([self.code(a) for a in args])
+                return Code(code_of(function, [c.text for c in codes]), ATOM, codes[0].form)
             case Trace(of=of):
                 return Code(f"torch.trace({self.code(of).text})", ATOM, SCALAR)
             case Diag(of=of):
