@@ -81,23 +81,9 @@ class Claim:
         failure = self.slice.failure
         if failure is not None:
             raise CellError(f"{self.name} has no value", f"{type(failure).__name__}: {failure}") from failure
-        if self.line is None:
-            return self.slice.run({})
         if self.name not in self.slice.namespace:
             raise CellError(f"{self.name} has no value", f"it is not defined after line {self.line} has run")
         return _settled(self.slice.namespace[self.name], self.slice.namespace)
-
-
-def claim_of_option(text: str, about: Context) -> Claim:
-    """An answer given as text, `-c "2 * A @ x"`; what is not Python fails when it is evaluated."""
-    failure: SyntaxError | None = None
-    statements: list[ast.stmt] = []
-    try:
-        statements = ast.parse(f"_claim = {text.strip()}").body
-    except SyntaxError as error:
-        failure = error
-    code = Slice("_claim", tuple(statements), about.namespace, {}, about.defaults, failure)
-    return Claim(text, None, None, None, "--claim", code)
 
 
 def claims_of_cell(cell: Cell, outcome: Outcome, about: Context) -> tuple[Claim, ...]:

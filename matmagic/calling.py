@@ -4,7 +4,7 @@ In: a Subject and a tensor for each argument and for each tensor that the functi
 Out: the tensor that the function computes.  A function in backward style (`f.backward(); return x.grad`) is stopped
 at `.backward()`: the tensor it was called on is the value.  Tensors read from the notebook are replaced while the
 function runs, so that it can be tried with other values and sizes without touching the notebook.
-Nothing here knows what is done with the calls: trace.py and verify.py listen by subclassing `Running`.
+Nothing here knows what is done with the calls: trace.py, watching.py and reasons.py listen by subclassing `Running`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
 
-from .answers import PLAIN, Claim, Context, claim_of_option, claims_of_cell, globals_read
+from .answers import PLAIN, Claim, Context, claims_of_cell, globals_read
 from .cells import EXAMPLE, Cell, Outcome, hint, is_tensor, parse, reads, run
 from .errors import CellError, OptionError
 from .options import nearest
@@ -29,7 +29,6 @@ __all__ = [
     "Claim",
     "Outcome",
     "Subject",
-    "claim_of_option",
     "hint",
     "parse",
     "run",

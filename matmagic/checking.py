@@ -76,6 +76,16 @@ class Check:
             if isinstance(letter, str)
         }
 
+    def two_samples(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Two draws in which every size letter differs; TraceError where the conditions on sizes allow none."""
+        more = draws(self.subject, self.shapes, self.assume, replace(self.options, trials=6))
+        first = self.draws[0]
+        own = self.sizes(first)
+        for other in (*self.draws[1:], *more) if own else (first,):
+            if all(size != own[letter] for letter, size in self.sizes(other).items()):
+                return first, other
+        raise TraceError("no two samples differ in every size", "loosen the conditions on the sizes")
+
     def confirm_backward_style(self) -> None:
         """What f returns must be the gradient of the tensor that it differentiates, and nothing made of it."""
         names = self.subject.returned_grads
@@ -96,8 +106,7 @@ class Check:
     def trace(self) -> tuple[Trace | None, list[Note]]:
         """What f computes, at any size and on every draw; or why that isn't known."""
         try:
-            both = [trace(self.subject, self.shapes.of, own, self.sizes(own)) for own in self.draws[:2]]
-            traced = unified(both[0], both[-1])
+            traced = unified(*(trace(self.subject, self.shapes.of, own, self.sizes(own)) for own in self.two_samples()))
         except TraceError as error:
             return None, [Note("limit", f"{error.message} ({', '.join(error.lines)})")]
         if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
@@ -220,8 +229,8 @@ class Check:
         names = tuple(self.shapes.of)
         try:
             spoken = _Text(claim, parse_claim(claim, names), names)
-            both = [trace(spoken, self.shapes.of, inputs, self.sizes(inputs)) for inputs in self.draws[:2]]
-            said = forms.statement(unified(both[0], both[-1]))
+            both = [trace(spoken, self.shapes.of, inputs, self.sizes(inputs)) for inputs in self.two_samples()]
+            said = forms.statement(unified(*both))
         except Exception:  # an answer that fails is grading's to explain
             return None
         return None if said is None else text(said)

@@ -1,7 +1,7 @@
 """One derivative with all its forms: formula, code, SymPy, identity.
 
-In: a Trace and the variable.  Out: a Derivative without a verdict yet; report.py adds it.  A Derivative is what users
-and programs read: `d.latex`, `d.text`, `d.code`, `d.formula`, `d.identity`.
+In: a Trace and the variable.  Out: its formula, its code and its identity; checking.py adds the verdict.  A Derivative is
+what users and programs read: `d.latex`, `d.text`, `d.code`, `d.formula`, `d.identity`.
 """
 
 from __future__ import annotations

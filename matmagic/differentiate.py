@@ -1,6 +1,6 @@
 """The derivative of an expression, as an expression: reverse mode, one rule for each node type.
 
-In: a node F and the name of a leaf X.  Out: the node dF/dX with F's axes, then X's.  The adjoint of a part is the
+In: a node F and a leaf X.  Out: the node dF/dX with F's axes, then X's.  The adjoint of a part is the
 derivative of F by it; each part hands its adjoint on to its children, shared parts once, so `r = A x - b` gives
 2 A^T r and never its expansion.  For a Hessian the function is applied twice.
 Source: the rules are the product, sum and power rule in index notation (Matrix Cookbook, 2012, section 2).

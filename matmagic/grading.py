@@ -50,7 +50,7 @@ class Claim(Protocol):
 
 @dataclass(frozen=True)
 class Grade:
-    """A verdict on one answer: correct, correct-if, wrong or undecided; `why` in the words of the corpus."""
+    """A verdict on one answer: correct, correct-if, wrong or undecided; `why` is one of reasons.py's words."""
 
     variable: str
     claim: str

@@ -15,7 +15,7 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from .canonical import is_symmetric, key, pattern
+from .canonical import key, pattern
 from .differentiate import differentiate
 from .evaluate import evaluate
 from .expr import (
@@ -66,11 +66,6 @@ class Bound:
                 (old, new) for old, new in zip(own.shape, values[name].shape, strict=True) if isinstance(old, str)
             )
         return substitute(resized(node, sizes), values)
-
-    def holds(self, condition: str) -> bool:
-        """Whether "A symmetric" is true of what A stands for, whatever the values."""
-        name, _, prop = condition.partition(" ")
-        return prop == "symmetric" and name in self.bindings and is_symmetric(self.bindings[name])
 
 
 def match(node: Node, variable: Leaf) -> Bound | None:

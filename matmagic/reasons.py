@@ -1,10 +1,9 @@
-"""Why a wrong answer is wrong: its sign, a factor, a transpose, a missing term, its shape, or another
-function.
+"""Why a wrong answer is wrong: its sign, a factor, a transpose, a missing term, its shape, or another function.
 
-In: the answer and the derivative on several draws.  Out: a Reason, in one word of the corpus and in a
-sentence. Each reason is a test by numbers: the answer, mended so, has to be right on every draw.  Terms are
-found without a formula: the derivative is the sum over all paths of autograd's graph from the result to the
-variable, and an answer that is the sum of some of them has lost the others.
+In: the answer and the derivative on several draws.  Out: a Reason, in a sentence and in one word: sign, factor,
+transposed, missing-term, shape/layout, wrong-function, unrelated.  Each reason is a test by numbers: the answer,
+mended so, has to be right on every draw.  Terms are found without a formula: the derivative is the sum over all paths
+of autograd's graph from the result to the variable, and an answer that is the sum of some of them has lost the others.
 Not known here: the right formula, and how the answer is written.
 """
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from . import static
@@ -132,6 +133,10 @@ def gradcheck(function: Callable[..., Any] | None = None, **options: Any) -> Any
 def check(subject: Subject, options: Options) -> Report:
     """The Report on a captured function; nothing but the Report is left of the check."""
     tensors = [t for t in {**subject.namespace, **subject.reads}.values() if isinstance(t, Tensor)]
+    named = getattr(subject.function, "__code__", None)
+    modules = [subject.namespace.get(name) for name in getattr(named, "co_names", ())]
+    for module in (m for m in modules if isinstance(m, torch.nn.Module)):
+        tensors += [*module.parameters(), *module.buffers()]
     with leave_no_trace(tensors, quiet=True):
         options = with_implied_order(options, subject)
         shapes = find_shapes(subject, options)
@@ -159,7 +164,11 @@ def check(subject: Subject, options: Options) -> Report:
 
 def _options(options: Mapping[str, Any]) -> Options:
     """Python keywords as Options; texts are read as in the magic."""
-    given = dict(options)
+    known = ["wrt", "shapes", "assume", "order", "claim", "function", "seed", "trials", "text"]
+    for name in options:
+        if name not in known:
+            raise OptionError(f"gradcheck has no option {name!r}{nearest(name, known)}", f"options: {', '.join(known)}")
+    given = {name: value for name, value in options.items() if value is not None}
     if "wrt" in given:
         given["wrt"] = parse_names(given["wrt"])
     if "shapes" in given:
@@ -169,14 +178,7 @@ def _options(options: Mapping[str, Any]) -> Options:
     if "claim" in given:
         claims = given.pop("claim")
         given["claims"] = (claims,) if isinstance(claims, str) else tuple(claims)
-    try:
-        return Options(**given)
-    except TypeError as error:
-        known = ["wrt", "shapes", "assume", "order", "claim", "function", "seed", "trials", "text"]
-        wrong = next((k for k in options if k not in known), str(error))
-        raise OptionError(
-            f"gradcheck has no option {wrong!r}{nearest(wrong, known)}", f"options: {', '.join(known)}"
-        ) from None
+    return Options(**given)
 
 
 __all__ = ["Note", "Report", "check", "gradcheck"]

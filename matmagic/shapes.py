@@ -74,11 +74,11 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
 
 
 def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
-    """A size from 3 on for each letter, all different, different from draw to draw, honouring the
-    conditions."""
+    """A size from 3 on for each letter, all different, different from draw to draw, honouring the conditions."""
     letters = letters_of(shapes.of)
     literals = {t for shape in shapes.of.values() for t in shape if isinstance(t, int)}
-    pool = [s for s in range(3, 8 + max(0, len(letters) - 3)) if s not in literals]
+    free = (s for s in itertools.count(3) if s not in literals)
+    pool = list(itertools.islice(free, 5 + max(0, len(letters) - 3)))
     ordered = pool[::-1] if draw % 2 else pool
     turn = draw % len(pool)
     return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)

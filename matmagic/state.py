@@ -92,6 +92,8 @@ def _tensor(tensor: Tensor) -> list[Undo]:
     Numbers are written through `.data`, so that graphs of the user that saved the tensor stay usable.
     Values of a tensor of more than a million entries are not kept: a copy would cost more than it protects.
     """
+    if tensor.is_inference():
+        return []  # can be neither changed in place outside inference mode nor given a gradient
     values = tensor.detach().clone() if tensor.numel() <= _LARGE else None
     version = tensor._version
     grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None

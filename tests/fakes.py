@@ -77,7 +77,7 @@ def note(kind: str, text: str) -> SimpleNamespace:
 
 
 def report(*derivatives: Any, **changes: Any) -> FakeReport:
-    """The quadratic form of DESIGN.md, or what `changes` make of it."""
+    """The quadratic form with a claim, or what `changes` make of it."""
     return FakeReport(
         **{
             "function": "f",

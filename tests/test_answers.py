@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from matmagic.capture import Claim, Subject, claim_of_option, parse, run, subject
+from matmagic.capture import Claim, Subject, parse, run, subject
 from matmagic.errors import CellError
 
 X = torch.tensor([[2.0], [3.0]], dtype=torch.float64)
@@ -178,17 +178,6 @@ def test_answers_are_in_the_order_of_the_cell() -> None:
         ("expected", 4, "1"),
         ("expected_hessian", 5, "2"),
     ]
-
-
-def test_answer_of_an_option() -> None:
-    about = captured("def f(x, A): return x.T @ A @ x").context
-    claim = claim_of_option(" 2 * A @ x", about)
-    assert (claim.line, claim.name, claim.kind, claim.variable) == (None, "--claim", None, None)
-    assert torch.equal(claim.evaluate({"x": X, "A": A}), 2 * A @ X)
-    with pytest.raises(SyntaxError):
-        claim_of_option("2 A x", about).evaluate({"x": X, "A": A})
-    with pytest.raises(CellError, match="--claim has no value\n  SyntaxError"):
-        claim_of_option("2 A x", about).value()
 
 
 FOUNDING = [  # rule, answers for A, x and (where there is one) y = 3 x, a = -x, X = x yᵀ

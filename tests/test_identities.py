@@ -9,7 +9,7 @@ import torch
 from corefixtures import Written, difference, formula_of, match_of, run_code, squeezed, traced, truth
 
 import matmagic.identities as registry
-from matmagic.identities import Identity, by_key, identities, identity, search
+from matmagic.identities import Identity, by_key, identities, identity
 
 SIZES = ((5, 8, 7, 6, 11), (3, 2, 4, 9, 5), (2, 9, 3, 4, 7))
 ROWS = {row.name: row for row in identities()}
@@ -96,21 +96,6 @@ def test_a_row_says_where_it_is_from(name: str) -> None:
     row = ROWS[name]
     assert row.source and row.name == row.name.strip() and len(row.name) < 50
     assert any(f"identities/{subject}.py:" in row.place for subject in registry.SUBJECTS)
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("rayleigh", "Rayleigh quotient"),
-        ("least squares matrix", "least squares (matrix unknown)"),
-        ("cookbook (81)", "quadratic form"),
-        ("QUADRATIC linear", "quadratic plus linear"),
-    ],
-)
-def test_search(words: str, expected: str) -> None:
-    assert expected in [row.name for row in search(words)]
-    assert not list(search("no such words"))
-    assert len(list(search())) == len(ROWS)
 
 
 # ---- rows that are refused ----------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ PACKAGE = Path(matmagic.__file__).parent
 # each imports only modules above it; a package stands for its modules
 ORDER = """
 errors options cells answers capture calling sampling
-expr functions evaluate torch_rows trace canonical sizes simplify differentiate notation summing rendering printers identities match
-state watching inference shapes autograd terms verify derivative claims reasons conditions counterexamples grading
-checking typeset static panel report magics
+expr functions evaluate torch_rows trace canonical sizes simplify differentiate notation summing rendering printers
+identities match state watching inference shapes autograd terms verify derivative claims reasons conditions
+counterexamples grading checking typeset static panel report magics
 """.split()
 INSIDE = {"printers": "names levels latex text sympy_form torch_code".split()}
 HEAVY = "torch numpy sympy ipywidgets ziamath IPython networkx matplotlib".split()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from ..canonical import Pattern, pattern
-from ..expr import Leaf, Node, Size, leaves
+from ..expr import Node, Size
 from ..sizes import unified
 from ..trace import Trace, trace
 
@@ -94,10 +94,6 @@ class Identity:
         if found is None:
             raise ValueError(f"{self.place}: {self.name} has no pattern")
         return found
-
-    @cached_property
-    def variable(self) -> Leaf:
-        return leaves(self.node)[self.wrt]
 
 
 @dataclass(frozen=True)
@@ -181,13 +177,4 @@ def by_key() -> Mapping[bytes, Identity]:
     return _by_key
 
 
-def search(words: str = "") -> Iterator[Identity]:
-    """The rows in which every word occurs."""
-    wanted = words.lower().split()
-    for row in identities():
-        text = f"{row.name} {row.function} {row.gradient} {row.source} {' '.join(row.conditions)}".lower()
-        if all(word in text for word in wanted):
-            yield row
-
-
-__all__ = ["Identity", "by_key", "identities", "identity", "search"]
+__all__ = ["Identity", "by_key", "identities", "identity"]

@@ -32,7 +32,7 @@ from ..notation import (
     Unit,
     Zero,
 )
-from .levels import ATOM, POWER, PRODUCT, SUM, factors
+from .levels import ATOM, POWER, PRODUCT, SUM, factors, scientific
 from .names import latex_name
 
 INDICES = "ijklpqrstuv"
@@ -48,7 +48,10 @@ def latex(math: Math) -> str:
 
 
 def number(value: Fraction | float) -> str:
-    """3, 0.1, 1/3 as a fraction."""
+    """3, 0.1, 1/3 as a fraction, 2·10⁻⁵."""
+    if (parts := scientific(value)) and (not isinstance(value, Fraction) or value.denominator > 16):
+        power = f"10^{{{parts[1]}}}"
+        return power if parts[0] == "1" else rf"{parts[0]} \cdot {power}"
     if not isinstance(value, Fraction):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     if value.denominator == 1:
@@ -68,7 +71,7 @@ def at_least(math: Math, level: int) -> str:
 def _print(math: Math) -> tuple[str, int]:
     match math:
         case Num(value=value):
-            return number(value), ATOM if value >= 0 else SUM
+            return number(value), SUM if value < 0 else PRODUCT if "cdot" in number(value) else ATOM
         case Symbol(name=name):
             return latex_name(name), ATOM
         case Letter(letter=letter):

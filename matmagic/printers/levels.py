@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from ..notation import Chain, Hadamard, Math, Num, Quotient, rank
 
 SUM, PRODUCT, POWER, ATOM = range(4)
+
+
+def scientific(value: Fraction | float) -> tuple[str, int] | None:
+    """Mantissa and exponent of a very small or large number; None for one that is written out.
+
+    >>> scientific(Fraction(1, 50000)), scientific(0.25)
+    (('2', -5), None)
+    """
+    short = f"{float(value):.6g}"
+    mantissa, mark, exponent = (short if float(short) == float(value) else repr(float(value))).partition("e")
+    return (mantissa, int(exponent)) if mark else None
 
 
 def factors(parts: tuple[Math, ...], at_least: Callable[[Math, int], str]) -> list[str]:

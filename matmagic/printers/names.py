@@ -20,10 +20,10 @@ SUPERSCRIPTS = dict(zip("0123456789nmkdpij-+", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ�
 def split(name: str) -> tuple[str, str]:
     """A name's stem and its index: x_1 -> x, 1; W_ih -> W, ih; x1 -> x, 1; loss -> loss, ''."""
     stem, _, index = name.strip("_").partition("_")
-    if len(stem) > 1 and stem not in SHORT and stem not in GREEK and not stem.isupper():
-        return name, ""  # a word, not a letter with an index
     if not index and (match := re.fullmatch(r"([^\W\d]+)(\d+)", stem)):
         stem, index = match.groups()
+    if len(stem) > 1 and stem not in SHORT and stem not in GREEK and not stem.isupper():
+        return name, ""  # a word, not a letter with an index
     return stem, index
 
 

@@ -31,7 +31,7 @@ from ..notation import (
     Unit,
     Zero,
 )
-from .levels import ATOM, POWER, PRODUCT, SUM, factors
+from .levels import ATOM, POWER, PRODUCT, SUM, factors, scientific
 from .names import SUBSCRIPTS, SUPERSCRIPTS, text_name
 
 INDICES = "ijklpqrstuv"
@@ -47,7 +47,10 @@ def text(math: Math) -> str:
 
 
 def number(value: Fraction | float) -> str:
-    """3, 0.1, 1/3."""
+    """3, 0.1, 1/3, 2·10⁻⁵."""
+    if (parts := scientific(value)) and (not isinstance(value, Fraction) or value.denominator > 16):
+        power = f"10{superscript(str(parts[1]))}"
+        return power if parts[0] == "1" else f"{parts[0]}·{power}".replace("-", "−")
     if not isinstance(value, Fraction) or value.denominator == 1:
         return (str(value.numerator) if isinstance(value, Fraction) else repr(value)).replace("-", "−")
     if value == Fraction(1, 2):
@@ -66,10 +69,9 @@ def at_least(math: Math, level: int) -> str:
 def _print(math: Math) -> tuple[str, int]:
     match math:
         case Num(value=value):
-            plain = value >= 0 and (
-                not isinstance(value, Fraction) or value.denominator == 1 or value == Fraction(1, 2)
-            )
-            return number(value), ATOM if plain else SUM
+            whole = not isinstance(value, Fraction) or value.denominator == 1 or value == Fraction(1, 2)
+            power = scientific(value) is not None
+            return number(value), SUM if value < 0 else PRODUCT if power else ATOM if whole else SUM
         case Symbol(name=name):
             return text_name(name), ATOM
         case Letter(letter=letter):
