@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import doctest
 import importlib
 import pkgutil
@@ -16,6 +17,7 @@ MODULES = sorted(m.name for m in pkgutil.walk_packages(matmagic.__path__, "matma
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_hold(name: str) -> None:
     result = doctest.testmod(importlib.import_module(name))
+    vars(builtins).pop("_", None)  # what Python's prompt leaves there would keep IPython's own _ away
     assert result.failed == 0
 
 
