@@ -25,6 +25,7 @@ from .errors import OptionError, ResultError, TraceError
 from .grading import Claim, Grade, grade_claims
 from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
+from .printers.names import text_name
 from .printers.text import text
 from .printers.torch_code import torch_code
 from .rendering import notation
@@ -103,8 +104,15 @@ class Check:
 
     # ---- what f is
 
+    def alike(self) -> list[str]:
+        """Inputs that would be written with one symbol: lam and lambda_ are both λ."""
+        symbols = [text_name(name) for name in self.shapes.of]
+        return [name for name, symbol in zip(self.shapes.of, symbols, strict=True) if symbols.count(symbol) > 1]
+
     def trace(self) -> tuple[Trace | None, list[Note]]:
         """What f computes, at any size and on every draw; or why that isn't known."""
+        if self.alike():
+            return None, [Note("limit", f"{' and '.join(self.alike())} are written alike: rename one to see a formula")]
         try:
             traced = unified(*(trace(self.subject, self.shapes.of, own, self.sizes(own)) for own in self.two_samples()))
         except TraceError as error:
@@ -188,7 +196,7 @@ class Check:
         variable, order = ", ".join(names), self.options.order
         question = (self.subject, self.shapes, self.assume, self.options, variable, order)
         verdict = verify(*question, found)
-        if found is not None and not verdict.ok:
+        if found is not None and (not verdict.ok or ("I" in self.shapes.of and "Identity(" in repr(found.math))):
             found, match, verdict = None, None, verify(*question, None)
         first = self.draws[0]
         inner = tuple(first[names[0]].shape) if len(names) == 1 else (len(names),)

@@ -1,0 +1,115 @@
+"""What a check shows and what it withholds: cases in which something wrong was once shown, or could be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from matmagic import capture
+from matmagic.errors import OptionError, ResultError
+from matmagic.options import Options
+from matmagic.report import Report, check, gradcheck
+
+
+def checked(cell: str, **options: object) -> Report:
+    """The report on a cell; torch is known in it."""
+    names: dict[str, object] = {"torch": torch}
+    parsed = capture.parse(cell)
+    outcome = capture.run(parsed, names)
+    return check(capture.subject(parsed, names, outcome=outcome), Options(**options))  # type: ignore[arg-type]
+
+
+NO_FORMULA = {  # cell -> what a note says
+    "def f(lam, lambda_, w): return lam * (w @ w) + lambda_ * w.sum()": "lam and lambda_ are written alike",
+    "def f(x, I): return x / torch.norm(x) + I @ x": "no closed form found",
+    "def f(x): return (x @ x) * (x @ x).item()": "at other sizes or values",
+    "def f(x): return (x @ x) / (x @ x).detach()": "Tensor.detach is not traced yet",
+    "def f(x):\n    return x @ x if x.sum() > 0 else x.sum()": "",
+    "def f(x): return torch.linalg.svdvals(x[:, None] * x).sum()": "not traced",
+}
+
+
+@pytest.mark.parametrize("cell", NO_FORMULA)
+@pytest.mark.filterwarnings("ignore:Converting a tensor")
+def test_a_formula_is_withheld_and_the_reason_said(cell: str) -> None:
+    report = checked(cell)
+    assert report["x" if "x" in report.shapes else "w"].text is None
+    assert NO_FORMULA[cell] in " ".join(note.text for note in report.notes if note.kind == "limit")
+
+
+NOT_BACKWARD_STYLE = [
+    "f = (x @ x) ** 2\n    f.backward()\n    g = x.sum()\n    g.backward()\n    return x.grad",
+    "f = x @ x\n    f.backward(retain_graph=True)\n    f.backward()\n    return x.grad",
+    "f = x @ x\n    f.backward()\n    x.grad.zero_()\n    return x.grad",
+    "f = x @ x\n    f.backward()\n    return 2 * x.grad",
+    "f = x @ x\n    f.backward()\n    return f",
+    "return (torch.autograd.grad((x ** 3).sum(), x, create_graph=True)[0] ** 2).sum()",
+]
+
+
+@pytest.mark.parametrize("body", NOT_BACKWARD_STYLE)
+def test_what_is_made_of_a_gradient_is_refused(body: str) -> None:
+    with pytest.raises(ResultError, match=r"returns something else|is not in backward style"):
+        checked(f"def grad_f(x):\n    {body}", shapes={"x": "n"})
+
+
+STATEMENTS = {  # function -> f as it is shown; None: not shown
+    "torch.norm(X.mean(1))": "√(𝟏ᵀ Xᵀ X 𝟏 / m²)",
+    "torch.norm(torch.diagonal(X @ X.T))": "‖diag(X Xᵀ)‖",
+    "X.reshape(-1)": None,
+    "X.T": "Xᵀ",
+    "((X.T @ X - torch.eye(X.shape[1])) ** 2).sum()": "‖Xᵀ X − I‖_F²",
+}
+
+
+@pytest.mark.parametrize("body", STATEMENTS)
+def test_what_f_is_said_to_be(body: str) -> None:
+    report = checked(f"def f(X): return {body}", shapes={"X": "n,m"})
+    assert report.statement_text == (STATEMENTS[body] and f"f(X) = {STATEMENTS[body]}")
+
+
+@pytest.mark.parametrize("trials", [1, 2, 6])
+def test_a_size_is_no_number(trials: int) -> None:
+    report = checked("def f(x): return (x ** 2).sum() / x.shape[0]", shapes={"x": "n"}, trials=trials)
+    assert report["x"].text == "2 x / n"
+
+
+def test_fixed_sizes_leave_room_for_the_letters() -> None:
+    shapes = {"x": "n", "A": "3,n", "B": "4,3", "C": "5,4", "D": "6,5"}
+    report = checked(
+        "def f(x, A, B, C, D): return ((D @ C @ B @ A @ x) ** 2).sum() / x.shape[0]", shapes=shapes, wrt=("x",)
+    )
+    assert report["x"].code is not None and report["x"].code.endswith("/ x.shape[0]")
+
+
+def test_a_hessian_of_zero_is_no_independence() -> None:
+    report = checked("def f(x, A): return x @ A @ x", order=2)
+    assert report["A"].text == "0" and not any("depend" in note.text for note in report.notes)
+    assert any(
+        "does not depend on x" in n.text
+        for n in checked("def f(x, a): return a @ a", shapes={"x": "n", "a": "n"}).notes
+    )
+
+
+CLAIMS = {  # answer to (x @ x), verdict
+    "2 * x": "correct",
+    "2 * x.float()": "correct",
+    "2 * x * (1 + 1e-8)": "wrong",
+    "2 * x + 1e-9 * x": "wrong",
+    "x / 0": "wrong",
+    "x[5]": "wrong",
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_grade(claim: str) -> None:
+    (grade,) = checked("def f(x): return x @ x", shapes={"x": "n"}, claims=(claim,)).claims
+    assert grade.verdict == CLAIMS[claim]
+
+
+def test_unknown_names_are_refused() -> None:
+    for options in ({"assume": {"z": "symmetric"}}, {"wrt": ("z",)}):
+        with pytest.raises(OptionError, match="has no such argument"):
+            checked("def f(x): return x @ x", **options)
+    with pytest.raises(OptionError, match=r"no option 'shape'.*did you mean shapes"):
+        gradcheck(lambda x: x @ x, shape="x=n")
