@@ -231,8 +231,8 @@ def _worst_entry(f: Callable[[Tensor], Tensor], start: Tensor, jacobian: Tensor,
         if float(error[row]) > worst:
             worst, where = float(error[row]), row * start.numel() + column
             pair = float(jacobian[row, column]), float(slope[row])
-    place = ", ".join(map(str, torch.unravel_index(torch.tensor(where), gradient.shape))) if gradient.ndim else ""
-    place = ", ".join(str(int(i)) for i in torch.unravel_index(torch.tensor(where), gradient.shape)) if place else ""
+    at = torch.unravel_index(torch.tensor(where), gradient.shape) if gradient.ndim else ()
+    place = ", ".join(str(int(i)) for i in at)
     named = f"entry ({place}): " if place else ""
     return f"{named}backward gives {pair[0]:.4g}, differences give {pair[1]:.4g}"
 

@@ -9,17 +9,18 @@ Not known here: algebra (expansion is simplify's), and which patterns have names
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import permutations, product
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from .expr import (
     Basis,
     Delta,
     Elementwise,
+    Factor,
     Labels,
     Leaf,
     Node,
@@ -89,24 +90,27 @@ def _form(node: Node) -> tuple[Any, ...]:
         case Sum(terms=terms):
             return ("sum", node.shape, *sorted((str(c), key(t)) for c, t in terms))
         case Product():
-            return ("product", node.shape, *sorted(_component(node, part) for part in _components(node)))
+            parts = linked(node.factors, lambda label: label >= len(node.shape))
+            return ("product", node.shape, *sorted(_component(node, part) for part in parts))
     raise TypeError(type(node).__name__)
 
 
 # ---- products -----------------------------------------------------------------------------------------------------
 
 
-def _components(node: Product) -> list[list[int]]:
-    """Factors joined by summed labels, as lists of positions."""
-    rank = len(node.shape)
-    groups: list[tuple[set[int], list[int]]] = []
-    for k, (_, labels) in enumerate(node.factors):
-        summed, members = {label for label in labels if label >= rank}, [k]
-        for group in [g for g in groups if g[0] & summed]:
+_Linked = TypeVar("_Linked", bound=tuple[Any, ...])
+
+
+def linked(factors: Iterable[_Linked], links: Callable[[int], bool]) -> list[list[_Linked]]:
+    """Factors that hang together by labels for which `links` holds; a factor's second entry is its labels."""
+    groups: list[tuple[set[int], list[_Linked]]] = []
+    for factor in factors:
+        own, members = set(filter(links, factor[1])), [factor]
+        for group in [g for g in groups if g[0] & own]:
             groups.remove(group)
-            summed |= group[0]
+            own |= group[0]
             members = group[1] + members
-        groups.append((summed, members))
+        groups.append((own, members))
     return [members for _, members in groups]
 
 
@@ -124,9 +128,9 @@ def is_symmetric_factor(node: Node) -> bool:
     return isinstance(node, Delta) or is_symmetric(node)
 
 
-def _component(node: Product, members: Sequence[int]) -> tuple[Any, ...]:
+def _component(node: Product, members: Sequence[Factor]) -> tuple[Any, ...]:
     rank = len(node.shape)
-    factors = [(key(node.factors[k][0]), node.factors[k][1], _ports(node.factors[k][0])) for k in members]
+    factors = [(key(factor), labels, _ports(factor)) for factor, labels in members]
     colours: dict[int, Any] = {}
     for _, labels, _ in factors:
         for label in labels:
@@ -170,7 +174,7 @@ def _smallest(factors: _Factors, colours: dict[int, int], kinds: Mapping[int, An
     alike = min((c for c, members in classes.items() if len(members) > 1), default=None)
     if alike is None:
         return ("one", tuple(sorted((name, _seen(labels, ports, colours)) for name, labels, ports in factors)), legend)
-    parts = _parted(factors, {label for members in classes.values() if len(members) > 1 for label in members})
+    parts = linked(factors, lambda label: len(classes[colours[label]]) > 1)  # what is told apart holds nothing together
     if len(parts) > 1:
         forms = []
         for part in parts:
@@ -181,19 +185,6 @@ def _smallest(factors: _Factors, colours: dict[int, int], kinds: Mapping[int, An
         _smallest(factors, {label: 2 * c + (label != chosen) for label, c in colours.items()}, kinds)
         for chosen in classes[alike]
     )
-
-
-def _parted(factors: _Factors, alike: set[int]) -> list[_Factors]:
-    """Factors joined by labels that are still alike: what is told apart already holds nothing together."""
-    groups: list[tuple[set[int], _Factors]] = []
-    for factor in factors:
-        own, members = set(factor[1]) & alike, [factor]
-        for group in [g for g in groups if g[0] & own]:
-            groups.remove(group)
-            own |= group[0]
-            members = group[1] + members
-        groups.append((own, members))
-    return [members for _, members in groups]
 
 
 # ---- patterns -----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import torch
@@ -77,12 +78,13 @@ class Check:
             if isinstance(letter, str)
         }
 
+    @cached_property
     def two_samples(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Two draws in which every size letter differs; TraceError where the conditions on sizes allow none."""
         more = draws(self.subject, self.shapes, self.assume, replace(self.options, trials=6))
         first = self.draws[0]
         own = self.sizes(first)
-        for other in (*self.draws[1:], *more) if own else (first,):
+        for other in chain(self.draws[1:], more) if own else (first,):
             if all(size != own[letter] for letter, size in self.sizes(other).items()):
                 return first, other
         raise TraceError("no two samples differ in every size", "loosen the conditions on the sizes")
@@ -114,7 +116,7 @@ class Check:
         if self.alike():
             return None, [Note("limit", f"{' and '.join(self.alike())} are written alike: rename one to see a formula")]
         try:
-            traced = unified(*(trace(self.subject, self.shapes.of, own, self.sizes(own)) for own in self.two_samples()))
+            traced = unified(*(trace(self.subject, self.shapes.of, own, self.sizes(own)) for own in self.two_samples))
         except TraceError as error:
             return None, [Note("limit", f"{error.message} ({', '.join(error.lines)})")]
         if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
@@ -237,7 +239,7 @@ class Check:
         names = tuple(self.shapes.of)
         try:
             spoken = _Text(claim, parse_claim(claim, names), names)
-            both = [trace(spoken, self.shapes.of, inputs, self.sizes(inputs)) for inputs in self.two_samples()]
+            both = [trace(spoken, self.shapes.of, inputs, self.sizes(inputs)) for inputs in self.two_samples]
             said = forms.statement(unified(*both))
         except Exception:  # an answer that fails is grading's to explain
             return None

@@ -15,7 +15,7 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from .canonical import key, pattern
+from .canonical import key, linked, pattern
 from .differentiate import differentiate
 from .evaluate import evaluate
 from .expr import (
@@ -222,7 +222,7 @@ class _Abstraction:
         varying = [(f, at) for f, at in node.factors if self.varies(f)]
         fixed = [(f, at) for f, at in node.factors if not self.varies(f)]
         outside = {label for _, at in varying for label in at} | set(range(rank))
-        groups = _connected(fixed, outside)
+        groups = linked(fixed, lambda label: label not in outside)
         scalars = [
             pair for group in groups for pair in group if not any(label in outside for _, at in group for label in at)
         ]
@@ -240,18 +240,3 @@ class _Abstraction:
             part = add([(coefficient, product(scalars, (), ()))], ())
             factors.append((self.placeholder(self.restored(part)), ()))
         return product(factors, node.sizes[:rank], range(rank))
-
-
-def _connected(
-    factors: Sequence[tuple[Node, tuple[int, ...]]], outside: set[int]
-) -> list[list[tuple[Node, tuple[int, ...]]]]:
-    """Factors joined by labels that nothing else has."""
-    groups: list[tuple[set[int], list[tuple[Node, tuple[int, ...]]]]] = []
-    for factor, at in factors:
-        own, members = set(at) - outside, [(factor, at)]
-        for group in [g for g in groups if g[0] & own]:
-            groups.remove(group)
-            own |= group[0]
-            members = group[1] + members
-        groups.append((own, members))
-    return [members for _, members in groups]
