@@ -18,29 +18,28 @@ from weakref import WeakKeyDictionary
 
 from .expr import (
     Basis,
+    Call,
     Delta,
     Elementwise,
     Factor,
     Labels,
     Leaf,
     Node,
+    OneHot,
     Power,
     Product,
-    Size,
+    Range,
+    Selection,
     SizeOf,
     Sum,
+    Triangle,
     leaf,
-    leaves,
-    ordered,
     permute,
-    size_letters,
     size_of,
-    substitute,
-    transform,
     transpose,
-    with_fields,
-    zero,
 )
+from .lengths import Size
+from .walk import children, leaves, ordered, size_letters, substitute, transform, with_fields
 
 MOST_ORDERS = 200  # orders of alike constants tried for one pattern; beyond that it has none
 
@@ -87,6 +86,16 @@ def _form(node: Node) -> tuple[Any, ...]:
             return ("power", key(base), str(p))
         case Elementwise(function=function, args=args):
             return ("function", function, *map(key, args))
+        case Selection(start=start, step=step):
+            return ("selection", node.shape, start, step)
+        case Triangle(offset=offset):
+            return ("triangle", node.shape, offset)
+        case Range():
+            return ("range", node.shape)
+        case OneHot(labels=labels):
+            return ("onehot", node.shape, key(labels))
+        case Call(function=function, args=args):
+            return ("call", function, *map(key, args))
         case Sum(terms=terms):
             return ("sum", node.shape, *sorted((str(c), key(t)) for c, t in terms))
         case Product():
@@ -116,7 +125,7 @@ def linked(factors: Iterable[_Linked], links: Callable[[int], bool]) -> list[lis
 
 def _ports(node: Node) -> tuple[int, ...]:
     """The class of each axis: axes of one class are interchangeable."""
-    if isinstance(node, Product | Sum | Power | Elementwise | Leaf | Delta) and is_symmetric_factor(node):
+    if isinstance(node, Product | Sum | Power | Elementwise | Leaf | Delta | Call) and is_symmetric_factor(node):
         return (0, 0)
     return tuple(range(len(node.shape)))
 
@@ -288,7 +297,7 @@ def _without_sizes(node: Node) -> Node:
             return leaf(_size_name(part.letter), ())
         if isinstance(part, Product):
             return with_fields(part, shape=_forgotten(part.shape), sizes=_forgotten(part.sizes))
-        if isinstance(part, Leaf | Delta | Basis) or part == zero(part.shape):
+        if not children(part) or isinstance(part, Call | OneHot):
             return with_fields(part, shape=_forgotten(part.shape))
         return part
 

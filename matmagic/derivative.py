@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .differentiate import differentiate
-from .expr import Leaf, Node, Size, add, basis, product
+from .expr import Leaf, Node, add, basis, product
+from .lengths import Size
 from .match import Bound, match
 from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose
 from .printers.latex import INDICES, latex

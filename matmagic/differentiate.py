@@ -10,23 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .expr import (
-    Elementwise,
-    Leaf,
-    Node,
-    Number,
-    Power,
-    Product,
-    Sum,
-    add,
-    children,
-    delta,
-    ordered,
-    power,
-    product,
-    zero,
-)
+from .expr import Call, Elementwise, Leaf, Node, Number, Power, Product, Sum, add, delta, power, product, zero
 from .functions import FUNCTIONS
+from .matrix_functions import FUNCTIONS_OF_MATRICES, Pull
+from .walk import children, ordered
 
 
 def differentiate(node: Node, variable: Leaf) -> Node:
@@ -89,6 +76,9 @@ def _handed_on(part: Node, adjoint: Node, rank: int) -> Iterator[tuple[Node, Nod
             axes = tuple(range(len(part.shape)))
             for arg, rule in zip(args, FUNCTIONS[function].slopes, strict=True):
                 yield arg, product([(adjoint, front + axes), (rule(*args), axes)], adjoint.shape, front + axes)
+        case Call(function=function, args=args):
+            row = FUNCTIONS_OF_MATRICES[function]
+            yield from zip(args, row.adjoint(part, Pull(part, adjoint, row.takes)), strict=True)
         case Product():
             yield from _product_rule(part, adjoint, front)
 

@@ -5,14 +5,32 @@ Independent of how an expression is written or printed, so it serves as an oracl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .expr import Basis, Delta, Elementwise, Leaf, Node, Power, Product, Size, SizeOf, Sum, ordered
+from .expr import (
+    Basis,
+    Call,
+    Delta,
+    Elementwise,
+    Leaf,
+    Node,
+    OneHot,
+    Power,
+    Product,
+    Range,
+    Selection,
+    SizeOf,
+    Sum,
+    Triangle,
+)
 from .functions import code_of
+from .lengths import length
+from .matrix_functions import FUNCTIONS_OF_MATRICES
+from .walk import ordered
 
 
 def evaluate(
@@ -31,16 +49,25 @@ def evaluate(
 
 
 def _value(node: Node, leaves: Mapping[str, Tensor], sizes: Mapping[str, int], known: Mapping[Node, Tensor]) -> Tensor:
-    shape = [concrete(s, sizes) for s in node.shape]
+    shape = [length(s, sizes) for s in node.shape]
     match node:
         case Leaf(name=name):
             return leaves[name]
         case SizeOf(letter=letter):
             return torch.tensor(float(sizes[letter]), dtype=torch.float64)
         case Basis(position=k):
-            return torch.eye(shape[0], dtype=torch.float64)[k]
+            return torch.eye(shape[0], dtype=torch.float64)[length(k, sizes)]
         case Delta():
             return torch.eye(shape[0], dtype=torch.float64)
+        case Selection(start=start, step=step):
+            chosen = length(start, sizes) + step * torch.arange(shape[0])
+            return torch.eye(shape[1], dtype=torch.float64)[chosen]
+        case Triangle(offset=offset):
+            return torch.triu(torch.ones(shape, dtype=torch.float64), offset)
+        case Range():
+            return torch.arange(shape[0], dtype=torch.float64)
+        case OneHot(labels=labels):
+            return torch.eye(shape[-1], dtype=torch.float64)[known[labels].long()]
         case Sum(terms=terms):
             total = torch.zeros(shape, dtype=torch.float64)
             for coefficient, term in terms:
@@ -49,16 +76,20 @@ def _value(node: Node, leaves: Mapping[str, Tensor], sizes: Mapping[str, int], k
         case Power(base=base, exponent=p):
             return known[base] ** float(p)
         case Elementwise(function=function, args=args):
-            return _applied(function, [known[a] for a in args])
+            return _applied(lambda names: code_of(function, names), [known[a] for a in args])
+        case Call(function=function, args=args):
+            return _applied(
+                lambda names: FUNCTIONS_OF_MATRICES[function].torch.format(*names), [known[a] for a in args]
+            )
         case Product():
             return _product(node, shape, sizes, known)
     raise TypeError(f"no value for {type(node).__name__}")
 
 
-def _applied(function: str, arguments: Sequence[Tensor]) -> Tensor:
+def _applied(code: Callable[[list[str]], str], arguments: Sequence[Tensor]) -> Tensor:
     """The function's own torch code, run on the values."""
     names = [f"_{k}" for k in range(len(arguments))]
-    value: Tensor = eval(code_of(function, names), {"torch": torch, "F": F}, dict(zip(names, arguments, strict=True)))
+    value: Tensor = eval(code(names), {"torch": torch, "F": F}, dict(zip(names, arguments, strict=True)))
     return value
 
 
@@ -73,8 +104,3 @@ def _product(node: Product, shape: list[int], sizes: Mapping[str, int], known: M
         if label not in present:
             value = value.unsqueeze(label)
     return value.expand(shape)
-
-
-def concrete(size: Size, sizes: Mapping[str, int]) -> int:
-    """A size as a number."""
-    return size if isinstance(size, int) else sizes[size]

@@ -1,4 +1,4 @@
-"""The expression: a function of tensors in index notation, as a graph of eight node types.
+"""The expression: a function of tensors in index notation, as a graph of frozen nodes.
 
 A node stands for a tensor with numbered axes; a vector has one axis, whether the user's tensor was `n`, `n,1` or `1,n`.
 Transposes, traces, dot, outer and Hadamard products and broadcasting are one node, `Product`, with different labels:
@@ -11,18 +11,19 @@ Transposes, traces, dot, outer and Hadamard products and broadcasting are one no
 Nodes are made by `leaf`, `add`, `product`, `power`, … only, which keep them in normal form: sums and products are flat,
 deltas with a summed index are carried out, number factors stand in sums, equal nodes are one object (so shared
 subexpressions stay shared, unexpanded, and `is` compares).  Layout: the derivative of F by X has F's axes, then X's.
-Nothing here knows torch, or how an expression is written.
+Nothing here knows torch, or how an expression is written; walk.py goes through an expression.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 from weakref import WeakValueDictionary
 
-Size = str | int  # a letter, or a fixed size
+from .lengths import Size, parts, plus
+
 Number = Fraction | float
 Labels = tuple[int, ...]
 Factor = tuple["Node", Labels]
@@ -54,14 +55,41 @@ class SizeOf(Node):
 
 @dataclass(frozen=True, eq=False)
 class Basis(Node):
-    """e_k: 1 at position k (from 0), else 0; indexing by a constant is a product with it."""
+    """e_k: 1 at position k (from 0; "n-1" is the last), else 0; indexing by a constant is a product with it."""
 
-    position: int
+    position: Size
 
 
 @dataclass(frozen=True, eq=False)
 class Delta(Node):
     """The identity matrix."""
+
+
+@dataclass(frozen=True, eq=False)
+class Selection(Node):
+    """S_ij = 1 where j = start + step i, else 0: S x are some entries of x, in order (a slice, a reversal)."""
+
+    start: Size
+    step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Triangle(Node):
+    """T_ij = 1 where j - i >= offset, else 0; triu(M) is T ⊙ M."""
+
+    offset: int
+
+
+@dataclass(frozen=True, eq=False)
+class Range(Node):
+    """0, 1, …, n-1."""
+
+
+@dataclass(frozen=True, eq=False)
+class OneHot(Node):
+    """1 where the last index is the label, else 0: indexing by a tensor of whole numbers is a product with it."""
+
+    labels: Node
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,10 +126,18 @@ class Elementwise(Node):
     args: tuple[Node, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Call(Node):
+    """A function of matrix_functions.py, of the last axes of its arguments; the axes before are a batch."""
+
+    function: str
+    args: tuple[Node, ...]
+
+
 _nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
 
 
-def _make(kind: type[Node], *values: Any) -> Any:
+def made(kind: type[Node], *values: Any) -> Any:
     """The one node of this kind with these fields."""
     key = (kind, *values, *(type(v) for v in values))
     node = _nodes.get(key)
@@ -115,28 +151,53 @@ def _make(kind: type[Node], *values: Any) -> Any:
 
 def leaf(name: str, shape: Sequence[Size], symmetric: bool = False) -> Leaf:
     """The named tensor; `symmetric` (square ones only) makes its two axes interchangeable."""
-    node: Leaf = _make(Leaf, tuple(shape), name, symmetric)
+    node: Leaf = made(Leaf, tuple(shape), name, symmetric)
     return node
 
 
 def delta(size: Size) -> Node:
     """I of this size; shape: n n."""
-    node: Node = _make(Delta, (size, size))
+    node: Node = made(Delta, (size, size))
     return node
 
 
-def basis(size: Size, position: int) -> Node:
+def basis(size: Size, position: Size) -> Node:
     """e_k; shape: n."""
-    node: Node = _make(Basis, (size,), position)
+    node: Node = made(Basis, (size,), position)
+    return node
+
+
+def selection(count: Size, size: Size, start: Size, step: int = 1) -> Node:
+    """`count` rows of I, from row `start` on, each `step` further; shape: count × size."""
+    if (count, start, step) == (size, 0, 1):
+        return delta(size)
+    node: Node = made(Selection, (count, size), start, step)
+    return node
+
+
+def triangle(rows: Size, columns: Size, offset: int) -> Node:
+    """1 on and above the diagonal that starts `offset` to the right, 0 below."""
+    node: Node = made(Triangle, (rows, columns), offset)
+    return node
+
+
+def arange(size: Size) -> Node:
+    """0 … n-1; shape: n."""
+    node: Node = made(Range, (size,))
+    return node
+
+
+def onehot(labels: Node, classes: Size) -> Node:
+    """Rows of I, one for each label; shape: that of the labels, then classes."""
+    node: Node = made(OneHot, (*labels.shape, classes), labels)
     return node
 
 
 def size_of(size: Size) -> Node:
     """A size as a scalar."""
-    if isinstance(size, int):
-        return number(size)
-    node: Node = _make(SizeOf, (), size)
-    return node
+    letters, count = parts(size)
+    terms: list[tuple[Number, Node]] = [(Fraction(times), made(SizeOf, (), letter)) for letter, times in letters]
+    return add([*terms, (count, product((), (), ()))], ())
 
 
 def exact(value: float | Fraction) -> Number:
@@ -160,7 +221,7 @@ def number(value: float | Fraction, shape: Sequence[Size] = ()) -> Node:
 
 def zero(shape: Sequence[Size]) -> Node:
     """The zero tensor."""
-    node: Node = _make(Sum, tuple(shape), ())
+    node: Node = made(Sum, tuple(shape), ())
     return node
 
 
@@ -172,7 +233,7 @@ def add(terms: Iterable[tuple[float | Fraction, Node]], shape: tuple[Size, ...])
             raise ValueError(f"a term of shape {term.shape} in a sum of shape {shape}")
     if len(kept) == 1 and kept[0][0] == 1:
         return kept[0][1]
-    node: Node = _make(Sum, shape, kept)
+    node: Node = made(Sum, shape, kept)
     return node
 
 
@@ -223,7 +284,7 @@ def power(base: Node, exponent: float | Fraction) -> Node:
         return product([(power(f, p), labels) for f, labels in base.factors], base.shape, axes)
     if _whole(p) and 2 <= p <= EXPANDED_POWER:
         return product([(base, axes)] * int(p), base.shape, axes)
-    node: Node = _make(Power, base.shape, base, p)
+    node: Node = made(Power, base.shape, base, p)
     return node
 
 
@@ -244,7 +305,13 @@ def _powers_multiply(inner: Number, outer: Number) -> bool:
 
 def elementwise(function: str, *args: Node) -> Node:
     """function(args), entry by entry."""
-    node: Node = _make(Elementwise, args[0].shape, function, args)
+    node: Node = made(Elementwise, args[0].shape, function, args)
+    return node
+
+
+def call(function: str, shape: Sequence[Size], *args: Node) -> Node:
+    """function(args) of the last axes; the shape is the batch's, then that of what the function gives."""
+    node: Node = made(Call, tuple(shape), function, args)
     return node
 
 
@@ -339,6 +406,15 @@ class _Contraction:
             found = tuple(self.find(label) for label in labels)
             self.factors.append((node, found if isinstance(node, Delta) else tuple(_first(alike, i) for i in found)))
 
+    def disjoint(self) -> bool:
+        """e_k ⊙ e_l with k ≠ l"""
+        positions: dict[Labels, list[Size]] = {}
+        for node, labels in self.factors:
+            if isinstance(node, Basis):
+                positions.setdefault(labels, []).append(node.position)
+        apart = (plus(at[0], k, -1) for at in positions.values() for k in at[1:])
+        return any(isinstance(gap, int) and gap != 0 for gap in apart)
+
     def count_free_sums(self) -> None:
         """A summed label that no factor has counts its size."""
         used = {label for _, labels in self.factors for label in labels} | set(self.out)
@@ -347,7 +423,7 @@ class _Contraction:
             if isinstance(size, int):
                 self.coefficient = exact(self.coefficient * size)
             else:
-                self.factors.append((size_of(size), ()))
+                self.take(size_of(size), ())
 
     def join_powers(self) -> None:
         """Equal factors with equal labels: exponents add."""
@@ -359,21 +435,20 @@ class _Contraction:
             exponents[base, labels] = exact(exponents.get((base, labels), Fraction(0)) + p)
         self.factors = []
         for (base, labels), p in exponents.items():
-            if isinstance(base, Basis | Delta) or p == 1:
+            if isinstance(base, Basis | Delta | Selection | Triangle | OneHot) or p == 1:
                 self.factors.append((base, labels))
             elif _whole(p) and 2 <= p <= EXPANDED_POWER:
                 self.factors += [(base, labels)] * int(p)
             elif p != 0:
-                self.factors.append((_make(Power, base.shape, base, p), labels))
+                self.factors.append((made(Power, base.shape, base, p), labels))
 
     def result(self) -> Node:
         if self.coefficient == 0:
             return zero(self.shape)
         self.contract_deltas()
         self.join_powers()
-        positions = {(labels, node) for node, labels in self.factors if isinstance(node, Basis)}
-        if len({labels for labels, _ in positions}) < len(positions):
-            return zero(self.shape)  # e_k ⊙ e_l with k ≠ l
+        if self.disjoint():
+            return zero(self.shape)
         self.count_free_sums()
         node = self.distributed() or self.numbered()
         return scale(self.coefficient, node)
@@ -403,7 +478,7 @@ class _Contraction:
                 names.setdefault(label, len(names))
         sizes = tuple(self.sizes[label] for label in names)
         factors = tuple((node, tuple(names[label] for label in labels)) for node, labels in self.factors)
-        node: Node = _make(Product, self.shape, factors, sizes)
+        node: Node = made(Product, self.shape, factors, sizes)
         return node
 
 
@@ -420,112 +495,26 @@ def multiply(*nodes: Node) -> Node:
     return product([(n, axes if n.shape else ()) for n in nodes], shape, axes)
 
 
-# ---- walking ------------------------------------------------------------------------------------------------------
-
-
-def children(node: Node) -> tuple[Node, ...]:
-    """The nodes that this one is made of."""
+def entry(node: Node, axis: int, position: Size) -> Node:
+    """The node at one position of an axis, which goes; taken inside sums and functions: (x + y)_k is x_k + y_k."""
+    rest = node.shape[:axis] + node.shape[axis + 1 :]
     match node:
         case Sum(terms=terms):
-            return tuple(t for _, t in terms)
-        case Product(factors=factors):
-            return tuple(f for f, _ in factors)
-        case Power(base=base):
-            return (base,)
-        case Elementwise(args=args):
-            return args
-    return ()
-
-
-def ordered(node: Node, last_first: bool = False) -> list[Node]:
-    """Every node below and this one, each once, children first; the last child first, if asked for."""
-    seen: dict[Node, None] = {}
-    stack: list[tuple[Node, bool]] = [(node, False)]
-    while stack:
-        top, done = stack.pop()
-        if done:
-            seen[top] = None
-        elif top not in seen:
-            stack.append((top, True))
-            below = children(top) if last_first else reversed(children(top))
-            stack += [(child, False) for child in below if child not in seen]
-    return list(seen)
-
-
-def rebuild(node: Node, parts: Mapping[Node, Node]) -> Node:
-    """The node again with its children exchanged."""
-    match node:
-        case Sum(terms=terms):
-            return add([(c, parts[t]) for c, t in terms], node.shape if not terms else parts[terms[0][1]].shape)
-        case Product(factors=factors):
-            sizes = list(node.sizes)
-            for factor, labels in factors:
-                for label, size in zip(labels, parts[factor].shape, strict=True):
-                    sizes[label] = size
-            rank = len(node.shape)
-            return product([(parts[f], labels) for f, labels in factors], sizes[:rank], range(rank))
+            return add([(c, entry(t, axis, position)) for c, t in terms], rest)
         case Power(base=base, exponent=p):
-            return power(parts[base], p)
+            return power(entry(base, axis, position), p)
         case Elementwise(function=function, args=args):
-            return elementwise(function, *(parts[a] for a in args))
-    return node
-
-
-def transform(node: Node, change: Callable[[Node], Node]) -> Node:
-    """Apply `change` to every node, children first, shared nodes once."""
-    done: dict[Node, Node] = {}
-    for part in ordered(node):
-        done[part] = change(rebuild(part, done))
-    return done[node]
-
-
-def substitute(node: Node, replacements: Mapping[str, Node]) -> Node:
-    """Put expressions in place of the leaves of these names, all at once: A may stand for an expression in A."""
-    done: dict[Node, Node] = {}
-    for part in ordered(node):
-        done[part] = replacements.get(part.name, part) if isinstance(part, Leaf) else rebuild(part, done)
-    return done[node]
-
-
-def leaves(node: Node) -> dict[str, Leaf]:
-    """The named tensors in an expression, by name, in order of appearance."""
-    return {n.name: n for n in ordered(node) if isinstance(n, Leaf)}
-
-
-def size_letters(node: Node) -> list[str]:
-    """The size letters in an expression, in order of appearance."""
-    letters: dict[str, None] = {}
-    for part in ordered(node):
-        for size in (*part.shape, *(part.sizes if isinstance(part, Product) else ())):
-            if isinstance(size, str):
-                letters[size] = None
-        if isinstance(part, SizeOf):
-            letters[part.letter] = None
-    return list(letters)
-
-
-def with_fields(node: Node, **changes: Any) -> Node:
-    """The node with some fields exchanged (sizes renamed, a leaf marked symmetric)."""
-    return _make(type(node), *(changes.get(f.name, getattr(node, f.name)) for f in fields(node)))  # type: ignore[no-any-return]
-
-
-def resized(node: Node, sizes: Mapping[str, Size]) -> Node:
-    """The expression with its size letters renamed, all at once (n and m may change places)."""
-    marks = {letter: f"{letter}'" for letter in sizes}
-    return _renamed(_renamed(node, marks), {marks[letter]: size for letter, size in sizes.items()})
-
-
-def _renamed(node: Node, sizes: Mapping[str, Size]) -> Node:
-    """As resized, where no new size is also an old one: parts above a renamed part have its new sizes already."""
-
-    def new(shape: tuple[Size, ...]) -> tuple[Size, ...]:
-        return tuple(sizes.get(s, s) if isinstance(s, str) else s for s in shape)
-
-    def rename(part: Node) -> Node:
-        if isinstance(part, SizeOf):
-            return size_of(sizes.get(part.letter, part.letter))
-        if isinstance(part, Product):
-            return with_fields(part, shape=new(part.shape), sizes=new(part.sizes))
-        return with_fields(part, shape=new(part.shape)) if not children(part) else part
-
-    return transform(node, rename)
+            return elementwise(function, *(entry(a, axis, position) for a in args))
+        case Product(factors=factors, sizes=sizes):
+            taken: list[Factor] = []
+            for factor, labels in factors:
+                if labels.count(axis) == 1 and isinstance(factor, Sum | Power | Elementwise):
+                    at = labels.index(axis)
+                    taken.append((entry(factor, at, position), labels[:at] + labels[at + 1 :]))
+                else:
+                    taken.append((factor, labels))
+            if any(axis in labels for _, labels in taken):
+                taken.append((basis(sizes[axis], position), (axis,)))
+            return product(taken, rest, [k for k in range(len(node.shape)) if k != axis])
+    axes = range(len(node.shape))
+    return product([(node, axes), (basis(node.shape[axis], position), (axis,))], rest, [k for k in axes if k != axis])

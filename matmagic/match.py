@@ -24,21 +24,16 @@ from .expr import (
     Node,
     Number,
     Product,
-    Size,
     Sum,
     add,
     leaf,
-    leaves,
-    ordered,
     product,
-    resized,
-    size_letters,
-    substitute,
-    transform,
     transpose,
 )
 from .identities import Identity, by_key
+from .lengths import Size
 from .simplify import expand
+from .walk import leaves, ordered, resized, size_letters, substitute, transform
 
 TOLERANCE = 1e-9
 _SIZE_SETS = ((3, 5, 4, 7, 6, 8, 9), (5, 4, 6, 3, 8, 7, 10))  # distinct, so that a transposed binding can't pass

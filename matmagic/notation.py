@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .expr import Number, Size
+from .expr import Number
+from .lengths import Size
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from .canonical import is_symmetric, key
-from .expr import Leaf, Node, Number, Power, Product, Sum, add, ordered, power, product, rebuild, transform, with_fields
+from .expr import Leaf, Node, Number, Power, Product, Sum, add, power, product
+from .walk import ordered, rebuild, transform, with_fields
 
 Rule = Callable[[Node], Node | None]
 Record = Callable[[str, Node, Node], None]

@@ -23,23 +23,20 @@ from .expr import (
     Number,
     Power,
     Product,
-    Size,
     Sum,
     add,
     basis,
-    children,
     delta,
     elementwise,
     multiply,
     number,
-    ordered,
     power,
     product,
-    rebuild,
     size_of,
-    transform,
 )
+from .lengths import Size, length
 from .trace import Trace
+from .walk import children, ordered, rebuild, transform
 
 HOLE = -1  # the position of a basis vector that a loop moves
 
@@ -81,7 +78,7 @@ def _rolled_sum(node: Sum, sizes: Mapping[str, int]) -> Node:
 
 def _skeleton(node: Node, positions: list[int]) -> Node:
     """The term with its basis vectors' positions taken out, in the order in which they stand."""
-    if isinstance(node, Basis):
+    if isinstance(node, Basis) and isinstance(node.position, int):
         positions.append(node.position)
         return basis(node.shape[0], HOLE)
     match node:
@@ -114,7 +111,7 @@ def _loop(skeleton: Node, positions: Sequence[tuple[int, ...]], sizes: Mapping[s
     lengths = {c: _loop_size([holes[h] for h in c], sizes) for c in moving}
     if None in lengths.values() or len(set(positions)) != len(positions):
         return None
-    counts = [_count(size, sizes) for size in lengths.values() if size is not None]
+    counts = [length(size, sizes) for size in lengths.values() if size is not None]
     if math.prod(counts) != len(positions):
         return None
     kinds: list[tuple[int | None, int, Size]] = [(None, positions[0][h], holes[h]) for h in range(len(holes))]
@@ -136,13 +133,9 @@ def _classes(positions: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return [tuple(members) for members in columns.values()]
 
 
-def _count(size: Size, sizes: Mapping[str, int]) -> int:
-    return size if isinstance(size, int) else sizes[size]
-
-
 def _loop_size(holes: Sequence[Size], sizes: Mapping[str, int]) -> Size | None:
     """The size that all holes of a class have; a stack of n entries has the number, the axis it came from the letter."""
-    if len({_count(h, sizes) for h in holes}) != 1:
+    if len({length(h, sizes) for h in holes}) != 1:
         return None
     return next((h for h in holes if isinstance(h, str)), holes[0])
 

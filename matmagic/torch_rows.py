@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .expr import Node, Size, add, basis, delta, elementwise, multiply, number, power, product, scale, size_of
+from .expr import Node, add, basis, delta, elementwise, multiply, number, power, product, scale, size_of
+from .lengths import Size
 
 Axes = tuple[tuple[int, ...], ...]
 Names = Sequence[Hashable]

@@ -22,7 +22,8 @@ from torch import Tensor
 from .calling import Callee, Running, call, replacements
 from .errors import TraceError
 from .evaluate import evaluate
-from .expr import Leaf, Node, Size, leaf, permute
+from .expr import Leaf, Node, leaf, permute
+from .lengths import Size
 from .torch_rows import ROWS, Axes, NotTraced, Sizes, Traced, consecutive
 
 TOLERANCE = 1e-9  # float64 against float64, a few operations apart

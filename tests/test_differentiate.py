@@ -11,7 +11,8 @@ import torch
 from corefixtures import derivative_value, difference, squeezed, traced, truth, value_of, written
 
 from matmagic.differentiate import differentiate
-from matmagic.expr import leaf, ordered, zero
+from matmagic.expr import leaf, zero
+from matmagic.walk import ordered
 
 SHAPES = "x: n, y: n, z: m, c: n 1, A: m n, B: n n, C: n m, t:"
 

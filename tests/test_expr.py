@@ -24,17 +24,15 @@ from matmagic.expr import (
     leaf,
     multiply,
     number,
-    ordered,
     permute,
     power,
     product,
-    resized,
     scale,
     size_of,
-    substitute,
     transpose,
     zero,
 )
+from matmagic.walk import ordered, resized, substitute
 
 SIZES = {"n": 3, "m": 4, "k": 5}
 A, B, X = leaf("A", ("m", "n")), leaf("B", ("n", "n")), leaf("X", ("n", "n"))

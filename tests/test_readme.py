@@ -17,8 +17,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from matmagic.evaluate import evaluate
-from matmagic.expr import Size
 from matmagic.identities import Identity, identities
+from matmagic.lengths import Size
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,8 +10,9 @@ from corefixtures import difference, node_of, traced, value_of, written
 
 from matmagic.canonical import key
 from matmagic.differentiate import differentiate
-from matmagic.expr import Node, Power, Product, Sum, add, ordered, power, product, transform
+from matmagic.expr import Node, Power, Product, Sum, add, power, product
 from matmagic.simplify import RULES, expand, simplify
+from matmagic.walk import ordered, transform
 
 SHAPES = "x: n, y: n, z: m, A: m n, B: n n, C: n n, t:"
 

@@ -7,7 +7,8 @@ from corefixtures import difference, laid_out, same, squeezed, traced, truth, va
 
 from matmagic.differentiate import differentiate
 from matmagic.errors import TraceError
-from matmagic.expr import Basis, SizeOf, ordered
+from matmagic.expr import Basis, SizeOf
+from matmagic.walk import ordered
 
 SHAPES = "x: n, y: n, z: m, A: m n, B: n n"
 

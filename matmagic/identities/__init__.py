@@ -21,7 +21,8 @@ from typing import Any
 import torch
 
 from ..canonical import Pattern, pattern
-from ..expr import Node, Size
+from ..expr import Node
+from ..lengths import Size
 from ..sizes import unified
 from ..trace import Trace, trace
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any
 
-from ..expr import Size
+from ..lengths import Size
 from ..notation import (
     Apply,
     Chain,

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..expr import Size
 from ..functions import code_of
+from ..lengths import Size
 from ..notation import (
     Apply,
     Chain,
