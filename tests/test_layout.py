@@ -23,8 +23,8 @@ identities match state watching inference shapes autograd terms verify derivativ
 counterexamples grading checking typeset static panel report magics
 """.split()
 INSIDE = {
-    "torch_rows": "table products arithmetic activations reductions shaping indexing constants linear_algebra losses".split(),
-    "printers": "names levels latex text sympy_form torch_code".split(),
+    "torch_rows": "table products arithmetic activations reductions indexing shaping constants linear_algebra losses".split(),
+    "printers": "names levels latex text sympy_form torch_parts torch_code index_code".split(),
 }
 HEAVY = "torch numpy sympy ipywidgets ziamath IPython networkx matplotlib".split()
 

@@ -1,0 +1,411 @@
+"""Rows that rearrange axes, and that put tensors side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..expr import Leaf, basis, delta, permute, selection, triangle
+from ..lengths import Size
+from ..lengths import plus as size_plus
+from .indexing import cut, getitem
+from .table import (
+    NotTraced,
+    Sizes,
+    SplitLeaf,
+    Traced,
+    consecutive,
+    contract,
+    filled,
+    minus,
+    plus,
+    row,
+    spread,
+    times,
+    traced,
+    transposed,
+    vector,
+)
+
+
+def reordered(a: Traced, order: Iterable[int]) -> Traced:
+    """The axes in another order."""
+    return Traced(a.node, tuple(a.axes[k] for k in order))
+
+
+@row("t", Tensor.T.__get__, "adjoint")  # type: ignore[attr-defined]
+def _t(_: Sizes, a: Traced) -> Traced:
+    return reordered(a, reversed(range(len(a.axes))))
+
+
+@row(Tensor.mT.__get__, Tensor.mH.__get__, Tensor.H.__get__)  # type: ignore[attr-defined]
+def _mt(_: Sizes, a: Traced) -> Traced:
+    return transposed(a)
+
+
+@row("transpose", "swapaxes", "swapdims")
+def _transpose(_: Sizes, a: Traced, i: int, j: int) -> Traced:
+    order = list(range(len(a.axes)))
+    order[i], order[j] = order[j], order[i]
+    return reordered(a, order)
+
+
+def _numbers(given: Sequence[Any]) -> Sequence[int]:
+    """permute(a, 1, 0) and permute(a, (1, 0))"""
+    return given[0] if len(given) == 1 and not isinstance(given[0], int) else given
+
+
+@row("permute")
+def _permute(_: Sizes, a: Traced, *dims: Any) -> Traced:
+    return reordered(a, _numbers(dims))
+
+
+@row("movedim", "moveaxis")
+def _movedim(_: Sizes, a: Traced, source: Any, destination: Any) -> Traced:
+    rank = len(a.axes)
+    sources = [d % rank for d in ([source] if isinstance(source, int) else source)]
+    targets = [d % rank for d in ([destination] if isinstance(destination, int) else destination)]
+    rest = iter(k for k in range(rank) if k not in sources)
+    return reordered(a, [sources[targets.index(k)] if k in targets else next(rest) for k in range(rank)])
+
+
+@row("unsqueeze")
+def _unsqueeze(_: Sizes, a: Traced, dim: int) -> Traced:
+    at = dim % (len(a.axes) + 1)
+    return Traced(a.node, (*a.axes[:at], (), *a.axes[at:]))
+
+
+@row("squeeze")
+def _squeeze(_: Sizes, a: Traced, dim: Any = None) -> Traced:
+    dims = range(len(a.axes)) if dim is None else [dim] if isinstance(dim, int) else dim
+    gone = {d % len(a.axes) for d in dims} if a.axes else set()
+    return Traced(a.node, tuple(g for k, g in enumerate(a.axes) if g or k not in gone))
+
+
+@row("atleast_1d")
+def _atleast_1d(_: Sizes, a: Traced) -> Traced:
+    return a if a.axes else Traced(a.node, ((),))
+
+
+@row("atleast_2d")
+def _atleast_2d(_: Sizes, a: Traced) -> Traced:
+    return Traced(a.node, (*[()] * (2 - len(a.axes)), *a.axes))
+
+
+# ---- reshaping ----------------------------------------------------------------------------------------------------
+
+
+def reshape(sizes: Sizes, a: Traced, shape: Sequence[int]) -> Traced:
+    """The axes dealt out anew; one that must be cut is written with the selector of its parts."""
+    wanted = list(shape)
+    count = sizes.count(a.node.shape)
+    if -1 in wanted:
+        wanted[wanted.index(-1)] = count // -math.prod(wanted)
+    rest = [axis for group in a.axes for axis in group]
+    groups = []
+    for length in wanted:
+        group: list[int] = []
+        while sizes.count([a.node.shape[axis] for axis in group]) < length and rest:
+            group.append(rest.pop(0))
+        if sizes.count([a.node.shape[axis] for axis in group]) != length:
+            return _cut(sizes, a, wanted)
+        groups.append(tuple(group))
+    return Traced(a.node, tuple(groups))
+
+
+def _cut(sizes: Sizes, a: Traced, wanted: Sequence[int]) -> Traced:
+    """A reshape that cuts an axis into rows: a variable gets two axes, anything else is cut and stacked."""
+    if len(wanted) < 2 or any(len(group) > 1 for group in a.axes) or len(a.axes) != 1:
+        raise NotTraced("a reshape that cuts through these axes is not traced")
+    if isinstance(a.node, Leaf) and a.node.name not in sizes.whole:
+        raise SplitLeaf(a.node.name, tuple(map(sizes.symbol, wanted)))
+    if not isinstance(a.node.shape[0], int):
+        raise NotTraced("a reshape that cuts an axis is traced for a fixed size")
+    rows, inner = wanted[0], math.prod(wanted[1:])
+    pieces = [cut(sizes, a, 0, k * inner, (k + 1) * inner) for k in range(rows)]
+    return stack(sizes, [reshape(sizes, piece, wanted[1:]) for piece in pieces])
+
+
+@row("reshape", "view")
+def _reshape(sizes: Sizes, a: Traced, *shape: Any) -> Traced:
+    return reshape(sizes, a, _numbers(shape))
+
+
+@row("reshape_as", "view_as")
+def _reshape_as(sizes: Sizes, a: Traced, other: Traced) -> Traced:
+    return reshape(sizes, a, [sizes.count(group) for group in other.groups])
+
+
+@row("flatten")
+def _flatten(_: Sizes, a: Traced, start_dim: int = 0, end_dim: int = -1) -> Traced:
+    if not a.axes:
+        return Traced(a.node, ((),))
+    first, last = start_dim % len(a.axes), end_dim % len(a.axes)
+    merged = tuple(axis for group in a.axes[first : last + 1] for axis in group)
+    return Traced(a.node, (*a.axes[:first], merged, *a.axes[last + 1 :]))
+
+
+@row("ravel")
+def _ravel(sizes: Sizes, a: Traced) -> Traced:
+    return _flatten(sizes, a)  # type: ignore[return-value]
+
+
+@row("unflatten")
+def _unflatten(sizes: Sizes, a: Traced, dim: int, lengths: Sequence[int]) -> Traced:
+    at = dim % len(a.axes)
+    own = [sizes.count(group) for group in a.groups]
+    inner = list(lengths)
+    if -1 in inner:
+        inner[inner.index(-1)] = own[at] // -math.prod(inner)
+    return reshape(sizes, a, [*own[:at], *inner, *own[at + 1 :]])
+
+
+# ---- stretching ---------------------------------------------------------------------------------------------------
+
+
+def _stretched(sizes: Sizes, a: Traced, shape: Sequence[int]) -> Traced:
+    groups = [sizes.group(n) for n in shape]
+    for k in range(len(a.axes)):
+        at = k - len(a.axes)
+        groups[at] = a.sizes(k) or groups[at]
+    return spread(a, groups)
+
+
+@row("expand")
+def _expand(sizes: Sizes, a: Traced, *shape: Any) -> Traced:
+    return _stretched(sizes, a, _numbers(shape))
+
+
+@row("broadcast_to")
+def _broadcast_to(sizes: Sizes, a: Traced, shape: Sequence[int]) -> Traced:
+    return _stretched(sizes, a, shape)
+
+
+@row("expand_as")
+def _expand_as(_: Sizes, a: Traced, other: Traced) -> Traced:
+    return spread(a, other.groups)
+
+
+@row("repeat", "tile")
+def _repeat(sizes: Sizes, a: Traced, *counts: Any) -> Traced:
+    """Each axis with one of the copies before it, flattened together."""
+    times_each = list(_numbers(counts))
+    rank = max(len(times_each), len(a.axes))
+    times_each = [1] * (rank - len(times_each)) + times_each
+    groups = [()] * (rank - len(a.axes)) + a.groups
+    whole = [(*sizes.group(n), *group) for n, group in zip(times_each, groups, strict=True)]
+    names = [("own", k) for k in range(rank - len(a.axes), rank)]
+    ones = filled(1, [sizes.group(n) for n in times_each] + groups)  # type: ignore[arg-type]
+    out: list[Hashable] = [("copy", k) for k in range(rank)] + [("own", k) for k in range(rank)]
+    stretched = contract([(a, names), (ones, out)], [name for k in range(rank) for name in (("copy", k), ("own", k))])
+    return Traced(stretched.node, consecutive(map(len, whole)))
+
+
+@row("repeat_interleave")
+def _repeat_interleave(sizes: Sizes, a: Traced, repeats: int, dim: int | None = None) -> Traced:
+    if not isinstance(repeats, int):
+        raise NotTraced("repeat_interleave is traced with one number of repeats")
+    if dim is None:
+        a, dim = _flatten(sizes, a), 0  # type: ignore[assignment]
+    at = dim % len(a.axes) + 1
+    groups = [*a.groups[:at], sizes.group(repeats), *a.groups[at:]]
+    wide = spread(Traced(a.node, (*a.axes[:at], (), *a.axes[at:])), groups)
+    return _flatten(sizes, wide, at - 1, at)  # type: ignore[return-value]
+
+
+# ---- side by side -------------------------------------------------------------------------------------------------
+
+
+@row("stack")
+def _stack(sizes: Sizes, tensors: Sequence[Any], dim: int = 0) -> Traced:
+    return stack(sizes, tensors, dim)
+
+
+def stack(sizes: Sizes, tensors: Sequence[Any], dim: int = 0) -> Traced:
+    """The tensors along a new axis."""
+    parts = [traced(t) for t in tensors]
+    at = dim % (len(parts[0].axes) + 1)
+    if len(parts) == 1:
+        return Traced(parts[0].node, (*parts[0].axes[:at], (), *parts[0].axes[at:]))
+    names = list(range(len(parts[0].axes)))
+    out: list[Hashable] = [*names[:at], "new", *names[at:]]
+    count = sizes.symbol(len(parts))
+    stacked = [contract([(t, names), (Traced(basis(count, k), ((0,),)), ["new"])], out) for k, t in enumerate(parts)]
+    return plus([(1, t) for t in stacked])
+
+
+@row("cat", "concat", "concatenate")
+def _cat(sizes: Sizes, tensors: Sequence[Any], dim: int = 0, *, axis: int | None = None) -> Traced:
+    return cat(sizes, [traced(t) for t in tensors], dim if axis is None else axis)
+
+
+def cat(sizes: Sizes, parts: Sequence[Traced], dim: int) -> Traced:
+    """The tensors one after the other along an axis: Σ Pᵀ A, P the rows of I where A goes."""
+    if len(parts) == 1:
+        return parts[0]
+    at = dim % len(parts[0].axes)
+    names: list[Hashable] = list(range(len(parts[0].axes)))
+    lengths: list[Size] = []
+    for part in parts:
+        if len(part.axes[at]) > 1:
+            raise NotTraced("a flattened axis is not traced here")
+        lengths.append(part.sizes(at)[0] if part.axes[at] else 1)
+    total: Size = 0
+    starts: list[Size] = []
+    for length in lengths:
+        starts.append(total)
+        total = size_plus(total, length)
+    if all(length == 1 for length in lengths):
+        total = sizes.symbol(len(lengths))
+    sizes.known(total)
+    placed = []
+    for part, start, length in zip(parts, starts, lengths, strict=True):
+        place = Traced(basis(total, start), ((), (0,))) if length == 1 else vector(selection(length, total, start))
+        out = ["whole" if name == at else name for name in names]
+        placed.append(contract([(part, names), (place, [at, "whole"])], out))
+    return plus([(1, p) for p in placed])
+
+
+@row("vstack", "row_stack")
+def _vstack(sizes: Sizes, tensors: Sequence[Any]) -> Traced:
+    return cat(sizes, [_atleast_2d(sizes, traced(t)) for t in tensors], 0)  # type: ignore[misc]
+
+
+@row("hstack")
+def _hstack(sizes: Sizes, tensors: Sequence[Any]) -> Traced:
+    parts = [_atleast_1d(sizes, traced(t)) for t in tensors]
+    return cat(sizes, parts, 1 if len(parts[0].axes) > 1 else 0)  # type: ignore[arg-type, union-attr]
+
+
+@row("column_stack")
+def _column_stack(sizes: Sizes, tensors: Sequence[Any]) -> Traced:
+    parts = [traced(t) for t in tensors]
+    return cat(sizes, [Traced(t.node, (*t.axes, ())) if len(t.axes) == 1 else t for t in parts], 1)
+
+
+@row("roll")
+def _roll(sizes: Sizes, a: Traced, shifts: int, dims: int | None = None) -> Traced:
+    if not isinstance(shifts, int) or (dims is None and len(a.axes) != 1):
+        raise NotTraced("torch.roll is traced along one axis")
+    at = (0 if dims is None else dims) % len(a.axes)
+    before = (slice(None),) * at
+    pieces = [getitem(sizes, a, (*before, part)) for part in (slice(-shifts, None), slice(None, -shifts))]
+    return cat(sizes, pieces, at) if shifts else a
+
+
+# ---- constant matrices that act on one axis -----------------------------------------------------------------------
+
+
+def _acted(a: Traced, dim: int, matrix: Traced) -> Traced:
+    """Σ_j M_ij a_j along one axis."""
+    names: list[Hashable] = list(range(len(a.axes)))
+    at = dim % len(a.axes)
+    return contract([(matrix, ["new", at]), (a, names)], ["new" if n == at else n for n in names])
+
+
+def _length(a: Traced, dim: int) -> Size:
+    sizes = a.sizes(dim)
+    if len(sizes) != 1:
+        raise NotTraced("along an axis of size 1, or a flattened one, it is not traced")
+    return sizes[0]
+
+
+@row("flip")
+def _flip(_: Sizes, a: Traced, *dims: Any) -> Traced:
+    for dim in _numbers(dims):
+        size = _length(a, dim)
+        a = _acted(a, dim, vector(selection(size, size, size_plus(size, -1), -1)))
+    return a
+
+
+@row("flipud")
+def _flipud(_: Sizes, a: Traced) -> Traced:
+    return _flip(_, a, 0)  # type: ignore[return-value]
+
+
+@row("fliplr")
+def _fliplr(_: Sizes, a: Traced) -> Traced:
+    return _flip(_, a, 1)  # type: ignore[return-value]
+
+
+@row("cumsum")
+def _cumsum(_: Sizes, a: Traced, dim: int, *, dtype: Any = None) -> Traced:
+    size = _length(a, dim)
+    return _acted(a, dim, vector(permute(triangle(size, size, 0), (1, 0))))
+
+
+@row("diff")
+def _diff(sizes: Sizes, a: Traced, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Traced:
+    if prepend is not None or append is not None:
+        a = cat(sizes, [t for t in (prepend, a, append) if t is not None], dim)
+    for _ in range(n):
+        before = (slice(None),) * (dim % len(a.axes))
+        later, earlier = (getitem(sizes, a, (*before, part)) for part in (slice(1, None), slice(None, -1)))
+        a = minus(later, earlier)
+    return a
+
+
+def _masked(a: Traced, offset: int, upper: bool) -> Traced:
+    rows, columns = _length(a, -2), _length(a, -1)
+    mask = triangle(rows, columns, offset) if upper else permute(triangle(columns, rows, -offset), (1, 0))
+    return times(a, vector(mask))
+
+
+@row("triu")
+def _triu(_: Sizes, a: Traced, diagonal: int = 0) -> Traced:
+    return _masked(a, diagonal, True)
+
+
+@row("tril")
+def _tril(_: Sizes, a: Traced, diagonal: int = 0) -> Traced:
+    return _masked(a, diagonal, False)
+
+
+# ---- diagonals ----------------------------------------------------------------------------------------------------
+
+
+@row("trace")
+def _trace(_: Sizes, a: Traced) -> Traced:
+    return contract([(a, "ii")], "")
+
+
+@row("diagonal", torch.linalg.diagonal)
+def _diagonal(_: Sizes, a: Traced, offset: int = 0, dim1: int | None = None, dim2: int | None = None) -> Traced:
+    rank = len(a.axes)
+    first, second = (0 if dim1 is None else dim1) % rank, (1 if dim2 is None else dim2) % rank
+    if offset or a.sizes(first) != a.sizes(second):
+        raise NotTraced("the main diagonal of square matrices is traced")
+    names = ["ii" if k in (first, second) else k for k in range(rank)]
+    return contract([(a, names)], [*(k for k in range(rank) if k not in (first, second)), "ii"])
+
+
+@row("diag_embed")
+def _diag_embed(_: Sizes, a: Traced, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Traced:
+    if offset or (dim1, dim2) != (-2, -1):
+        raise NotTraced("diag_embed is traced on the main diagonal of the last two axes")
+    names: list[Hashable] = list(range(len(a.axes)))
+    return contract([(a, names), (vector(delta(_length(a, -1))), [names[-1], "new"])], [*names, "new"])
+
+
+@row("diag")
+def _diag(sizes: Sizes, a: Traced, diagonal: int = 0) -> Traced:
+    return (_diagonal if len(a.axes) == 2 else _diag_embed)(sizes, a, diagonal)  # type: ignore[return-value]
+
+
+@row("diagflat")
+def _diagflat(sizes: Sizes, a: Traced, offset: int = 0) -> Traced:
+    return _diag_embed(sizes, _flatten(sizes, a), offset)  # type: ignore[return-value, arg-type]
+
+
+@row("kron")
+def _kron(_: Sizes, a: Traced, b: Traced) -> Traced:
+    rank = max(len(a.axes), len(b.axes))
+    left = [("a", k) for k in range(rank - len(a.axes), rank)]
+    right = [("b", k) for k in range(rank - len(b.axes), rank)]
+    whole = contract([(a, left), (b, right)], [name for k in range(rank) for name in (("a", k), ("b", k))])
+    pairs = [whole.axes[2 * k] + whole.axes[2 * k + 1] for k in range(rank)]
+    return Traced(whole.node, tuple(pairs))
