@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ..expr import Number
 from ..functions import code_of
 from ..lengths import Size
 from ..notation import (
@@ -41,24 +42,17 @@ from ..notation import (
     rank,
     transpose,
 )
-
-SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
-Axes = tuple[tuple[int, ...], ...]
+from .torch_parts import ATOM, POWER, PRODUCT, SUM, UNARY, Axes, Piece, Shapes, number_code, position_code, size_code
 
 # forms: a scalar of shape () or (1, 1); a vector of shape (n,), (n, 1) or (1, n); a matrix; a number that broadcasts
 SCALAR, ONE_BY_ONE, FLAT, COLUMN, ROW, MATRIX = "()", "1,1", "n", "n,1", "1,n", "m,n"
 
 
 @dataclass(frozen=True)
-class Code:
+class Code(Piece):
     """A torch expression, how tightly it binds, and the form of its value."""
 
-    text: str
-    level: int
     form: str
-
-    def at_least(self, level: int) -> str:
-        return self.text if self.level >= level else f"({self.text})"
 
     @property
     def bare(self) -> str | None:
@@ -69,7 +63,7 @@ class Code:
         return Code(f"{self.at_least(ATOM)}{call}", ATOM, form)
 
 
-def torch_code(math: Math, inputs: Mapping[str, Axes], shapes: Mapping[str, Sequence[Size]], form: str) -> str:
+def torch_code(math: Math, inputs: Mapping[str, Axes], shapes: Shapes, form: str) -> str:
     """The expression; its value has the given form.  `inputs` gives the axes of each argument, `shapes` its tensor shape.
 
     >>> A, b = Symbol("A", ("m", "n")), Symbol("b", ("m",))
@@ -90,7 +84,7 @@ def form_of(axes: Axes) -> str:
 
 
 class _Printer:
-    def __init__(self, inputs: Mapping[str, Axes], shapes: Mapping[str, Sequence[Size]]) -> None:
+    def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes) -> None:
         self.inputs, self.shapes = inputs, shapes
 
     # ---- forms
@@ -124,12 +118,7 @@ class _Printer:
 
     def size(self, size: Size) -> str:
         """A size as code: x.shape[0]."""
-        if isinstance(size, int):
-            return str(size)
-        for name, shape in self.shapes.items():
-            if size in shape:
-                return f"{name}.shape[{list(shape).index(size)}]"
-        raise ValueError(f"no argument has the size {size}")
+        return size_code(size, self.shapes).text
 
     def shaped_like(self, shape: tuple[Size, ...]) -> str | None:
         """An argument with just this shape."""
@@ -144,7 +133,8 @@ class _Printer:
             case Symbol(name=name):
                 return Code(name, ATOM, form_of(self.inputs[name]))
             case Letter(letter=letter):
-                return Code(self.size(letter), ATOM, SCALAR)
+                size = size_code(letter, self.shapes)
+                return Code(size.text, size.level, SCALAR)
             case Ones(size=size):
                 column = self.shaped_like((size, 1)) if not self.shaped_like((size,)) else None
                 return (
@@ -155,7 +145,7 @@ class _Printer:
             case Identity(size=size):
                 return Code(f"torch.eye({self.size(size)})", ATOM, MATRIX)
             case Unit(size=size, position=k):
-                return Code(f"torch.eye({self.size(size)})[{k}]", ATOM, FLAT)
+                return Code(f"torch.eye({self.size(size)})[{position_code(k, size, self.shapes)}]", ATOM, FLAT)
             case Transpose(of=of):
                 return self.transposed(self.code(of))
             case MatrixPower(of=of, count=count):
@@ -293,7 +283,8 @@ class _Printer:
         if not inner:
             ones = parts[-1]
             assert isinstance(ones, Ones)
-            return Code(self.size(ones.size), ATOM, SCALAR)
+            size = size_code(ones.size, self.shapes)
+            return Code(size.text, size.level, SCALAR)
         if sum_rows or sum_columns:
             code = self.run(inner)
             if sum_columns and not sum_rows and code.bare is not None and code.form == MATRIX:
@@ -386,11 +377,9 @@ def _factor(code: Code, k: int) -> str:
     return code.at_least(PRODUCT if k == 0 and " @ " not in code.text else UNARY)
 
 
-def _number(value: Fraction | float) -> Code:
-    if isinstance(value, Fraction) and value.denominator != 1 and Fraction(repr(float(value))) != value:
-        return Code(f"{value.numerator} / {value.denominator}", PRODUCT, SCALAR)
-    text = str(value.numerator) if isinstance(value, Fraction) and value.denominator == 1 else repr(float(value))
-    return Code(text, ATOM if value >= 0 else UNARY, SCALAR)
+def _number(value: Number) -> Code:
+    piece = number_code(value)
+    return Code(piece.text, piece.level, SCALAR)
 
 
 def _decimal(math: Math) -> str:

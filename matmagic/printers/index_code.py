@@ -1,0 +1,257 @@
+"""An expression as torch code without notation: sums of products as torch.einsum over the function's arguments.
+
+The last resort where there is no matrix form, so it covers every node.  The value has the node's axes, each once, in
+order.  Parts that are used twice or are long get a name, `(v1 := …, … v1 …)[-1]`, so that the code stays one expression
+of about the size of the graph.  It is meant to be run with float64 as default dtype.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from string import ascii_letters
+
+from ..expr import (
+    Basis,
+    Call,
+    Delta,
+    Elementwise,
+    Labels,
+    Leaf,
+    Node,
+    Number,
+    OneHot,
+    Power,
+    Product,
+    Range,
+    Selection,
+    SizeOf,
+    Sum,
+    Triangle,
+)
+from ..functions import code_of
+from ..lengths import Size
+from ..matrix_functions import FUNCTIONS_OF_MATRICES
+from ..walk import children, ordered
+from .torch_parts import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    SUM,
+    UNARY,
+    Axes,
+    Piece,
+    Shapes,
+    number_code,
+    position_code,
+    size_code,
+    slice_code,
+)
+
+SHORT, LONG = 40, 400  # characters: longer parts get a name, those used once only where Python's parser minds depth
+
+LETTERS = "".join(dict.fromkeys("ijklpqrstuv" + ascii_letters))
+
+
+@dataclass(frozen=True)
+class _Code(Piece):
+    """`number`: a Python number, which torch's functions refuse."""
+
+    number: bool = False
+
+    @property
+    def tensor(self) -> str:
+        if not self.number:
+            return self.text
+        product = f"1.0 * {self.at_least(PRODUCT)}"
+        return f"torch.tensor({f'{self.text}.0' if self.text.lstrip('-').isdigit() else product})"
+
+
+def index_code(node: Node, inputs: Mapping[str, Axes], shapes: Shapes) -> str:
+    """The expression; `inputs` gives the axes of each argument, `shapes` its tensor shape.  ValueError without code.
+
+    >>> from matmagic.expr import leaf, product
+    >>> x = leaf("x", ("n",))
+    >>> index_code(product([(x, (0,)), (x, (1,))], ("n", "n"), (0, 1)), {"x": ((0,),)}, {"x": ("n",)})
+    'torch.einsum("i,j->ij", x, x)'
+    """
+    writer = _Writer(inputs, shapes)
+    uses = Counter(child for part in ordered(node) for child in children(part))
+    for part in ordered(node):
+        code = writer.code(part)
+        long = len(code.text) > (SHORT if uses[part] > 1 else LONG)
+        writer.known[part] = writer.named(code) if long and part is not node else code
+    whole = writer.known[node].tensor
+    return f"({', '.join([*writer.lines, whole])})[-1]" if writer.lines else whole
+
+
+class _Writer:
+    def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes) -> None:
+        self.inputs, self.shapes = inputs, shapes
+        self.known: dict[Node, _Code] = {}
+        self.lines: list[str] = []
+        self.count = 0
+
+    def named(self, code: _Code) -> _Code:
+        """The part under a name of its own."""
+        self.count += 1
+        while f"v{self.count}" in self.inputs:
+            self.count += 1
+        self.lines.append(f"v{self.count} := {code.text}")
+        return _Code(f"v{self.count}", ATOM, code.number)
+
+    def sizes(self, shape: Sequence[Size]) -> str:
+        return ", ".join(size_code(s, self.shapes).text for s in shape)
+
+    def code(self, node: Node) -> _Code:
+        match node:
+            case Leaf():
+                return self.leaf(node)
+            case SizeOf(letter=letter):
+                size = size_code(letter, self.shapes)
+                return _Code(size.text, size.level, number=True)
+            case Sum(terms=terms):
+                return self.sum(node, terms)
+            case Power(base=base, exponent=p):
+                return self.power(self.known[base], p)
+            case Product():
+                return self.product(node)
+        return _Code(self.atom(node), ATOM)
+
+    def atom(self, node: Node) -> str:
+        """Calls of torch functions."""
+        match node:
+            case Elementwise(function=function, args=args):
+                return code_of(function, [self.known[a].tensor for a in args])
+            case Call(function=function, args=args):
+                template = FUNCTIONS_OF_MATRICES[function].torch
+                if not template:
+                    raise ValueError(f"no code for {function}")
+                return template.format(*(self.known[a].tensor for a in args))
+            case Delta(shape=(size, _)):
+                return f"torch.eye({self.sizes((size,))})"
+            case Basis(shape=(size,), position=position):
+                return f"torch.eye({self.sizes((size,))})[{position_code(position, size, self.shapes)}]"
+            case Selection():
+                return self.selection(node)
+            case Triangle(shape=shape, offset=offset):
+                return f"torch.triu(torch.ones({self.sizes(shape)}){f', {offset}' if offset else ''})"
+            case Range(shape=(size,)):
+                return f"torch.arange(1.0 * {size_code(size, self.shapes).at_least(UNARY)})"
+            case OneHot(labels=labels):
+                return f"torch.eye({self.sizes(node.shape[-1:])})[({self.known[labels].tensor}).long()]"
+        raise ValueError(f"no code for {type(node).__name__}")
+
+    def leaf(self, node: Leaf) -> _Code:
+        """The argument with the axes of its node: those of size 1 gone, flattened ones apart."""
+        axes = self.inputs[node.name]
+        order = [axis for group in axes for axis in group]
+        if any(len(group) > 1 for group in axes):
+            text = f"{node.name}.reshape({self.sizes([node.shape[a] for a in order])})"
+        else:
+            gone = [k for k, group in enumerate(axes) if not group]
+            which = "" if not order else str(gone[0]) if len(gone) == 1 else str(tuple(gone))
+            text = f"{node.name}.squeeze({which})" if gone else node.name
+        turned = [order.index(a) for a in range(len(order))]
+        return _Code(text if turned == sorted(turned) else f"{text}.permute({_listed(turned)})", ATOM)
+
+    def selection(self, node: Selection) -> str:
+        count, size = node.shape
+        unit = f"torch.eye({self.sizes((size,))})"
+        part = slice_code(node.start, count, node.step, size, self.shapes)
+        if part is not None:
+            return f"{unit}[{part}]"
+        start, steps = size_code(node.start, self.shapes).text, f"torch.arange({self.sizes((count,))})"
+        return f"{unit}[{start} - {steps}]" if node.step == -1 else f"{unit}[{start} + {node.step} * {steps}]"
+
+    # ---- arithmetic
+
+    def sum(self, node: Sum, terms: Sequence[tuple[Number, Node]]) -> _Code:
+        """Terms with their signs; a constant as a number that broadcasts, if any other term has the shape."""
+        if not terms:
+            return _Code(f"torch.zeros({self.sizes(node.shape)})" if node.shape else "0", ATOM, number=not node.shape)
+        alone = len(terms) == 1
+        codes = [self.scaled(c, t, alone) for c, t in terms]
+        text = codes[0].text
+        for code in codes[1:]:
+            text += f" - {code.text[1:]}" if code.text.startswith("-") else f" + {code.text}"
+        return _Code(text, codes[0].level if alone else SUM, all(c.number for c in codes))
+
+    def scaled(self, coefficient: Number, term: Node, alone: bool) -> _Code:
+        constant = isinstance(term, Product) and not term.factors
+        times = number_code(coefficient)
+        if constant and (not alone or not term.shape):
+            return _Code(times.text, times.level, number=True)
+        code = self.known[term]
+        if abs(coefficient) == 1:
+            body = code.at_least(PRODUCT)
+            return _Code(body if coefficient == 1 else f"-{body}", PRODUCT, code.number)
+        return _Code(f"{times.text} * {code.at_least(UNARY)}", PRODUCT, code.number)
+
+    def power(self, base: _Code, p: Number) -> _Code:
+        if p == Fraction(1, 2) and not base.number:
+            return _Code(f"torch.sqrt({base.text})", ATOM)
+        return _Code(f"{base.at_least(ATOM)} ** {number_code(p).at_least(ATOM)}", POWER, base.number)
+
+    # ---- products
+
+    def product(self, node: Product) -> _Code:
+        """Scalars times the einsum of the rest."""
+        out = tuple(range(len(node.shape)))
+        scalars = [self.known[f] for f, labels in node.factors if not labels]
+        parts = [(self.known[f].text, labels) for f, labels in node.factors if labels]
+        if not parts and not out:
+            factors = scalars or [_Code("1", ATOM, number=True)]
+        else:
+            factors = [*scalars, self.contracted(node, parts, out)]
+        if len(factors) == 1:
+            return factors[0]
+        text = " * ".join(c.at_least(PRODUCT if k == 0 else UNARY) for k, c in enumerate(factors))
+        return _Code(text, PRODUCT, all(c.number for c in factors))
+
+    def contracted(self, node: Product, parts: list[tuple[str, Labels]], out: Labels) -> _Code:
+        present = {label for _, labels in parts for label in labels}
+        missing = [label for label in out if label not in present]
+        if not present:
+            return _Code(f"torch.ones({self.sizes(node.shape)})", ATOM)
+        if all(labels == out for _, labels in parts):
+            codes = [self.known[f] for f, labels in node.factors if labels]
+            text = " * ".join(c.at_least(PRODUCT if k == 0 else UNARY) for k, c in enumerate(codes))
+            return _Code(text, PRODUCT)
+        if len(parts) == 1 and sorted(parts[0][1]) == list(out):
+            (factor,) = (self.known[f] for f, labels in node.factors if labels)
+            turned = [parts[0][1].index(label) for label in out]
+            return _Code(f"{factor.at_least(ATOM)}{'.T' if turned == [1, 0] else f'.permute({_listed(turned)})'}", ATOM)
+        ones = [(f"torch.ones({self.sizes((node.shape[label],))})", (label,)) for label in missing]
+        return _Code(_einsum([*parts, *ones], out), ATOM)
+
+
+def _einsum(parts: list[tuple[str, Labels]], out: Labels) -> str:
+    """The call; a beginning of the operands is contracted first where there are more labels than letters."""
+    labels = list(dict.fromkeys(label for _, own in parts for label in own))
+    if len(labels) > len(ascii_letters):
+        count = _fitting([own for _, own in parts])
+        later = {label for _, own in parts[count:] for label in own} | set(out)
+        kept = tuple(dict.fromkeys(label for _, own in parts[:count] for label in own if label in later))
+        return _einsum([(_einsum(parts[:count], kept), kept), *parts[count:]], out)
+    letters = dict(zip(sorted(labels), LETTERS, strict=False))
+    spec = ",".join("".join(letters[label] for label in own) for _, own in parts)
+    return f'torch.einsum("{spec}->{"".join(letters[k] for k in out)}", {", ".join(text for text, _ in parts)})'
+
+
+def _fitting(labels: Sequence[Labels]) -> int:
+    """How many operands from the left have letters enough."""
+    seen: set[int] = set()
+    for count, own in enumerate(labels):
+        seen |= set(own)
+        if len(seen) > len(ascii_letters):
+            if count < 2:
+                break
+            return count
+    raise ValueError("more indices than letters")
+
+
+def _listed(axes: Sequence[int]) -> str:
+    return ", ".join(map(str, axes))
