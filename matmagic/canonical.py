@@ -41,6 +41,7 @@ from .expr import (
 from .lengths import Size
 from .walk import children, leaves, ordered, size_letters, substitute, transform, with_fields
 
+KEEPS_SYMMETRY = frozenset({"inverse", "pinv", "expm"})
 MOST_ORDERS = 200  # orders of alike constants tried for one pattern; beyond that it has none
 
 _keys: WeakKeyDictionary[Node, bytes] = WeakKeyDictionary()
@@ -65,6 +66,8 @@ def is_symmetric(node: Node) -> bool:
     """A matrix expression that equals its transpose, whatever the values."""
     if len(node.shape) != 2 or node.shape[0] != node.shape[1]:
         return False
+    if isinstance(node, Call):
+        return node.function in KEEPS_SYMMETRY and is_symmetric(node.args[0])
     return key(permute(node, (1, 0))) == key(node)
 
 

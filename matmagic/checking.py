@@ -23,7 +23,9 @@ from .capture import Subject
 from .claims import claim_of_option, parse_claim
 from .derivative import ByEntries, Derivative, Formula, Match
 from .errors import OptionError, ResultError, TraceError
+from .expr import Node
 from .grading import Claim, Grade, grade_claims
+from .matrix_functions import NoDerivative
 from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
 from .printers.names import text_name
@@ -33,7 +35,7 @@ from .rendering import notation
 from .shapes import Shapes
 from .sizes import unified
 from .trace import Trace, holds, trace
-from .verify import draws, verify
+from .verify import Verdict, draws, traced_draw, verify
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ class Check:
     @cached_property
     def two_samples(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Two draws in which every size letter differs; TraceError where the conditions on sizes allow none."""
+        question = (self.subject, self.shapes, self.assume, self.options)
+        apart = [traced_draw(*question, turn) for turn in (0, 1)]
+        if apart[0] is not None and apart[1] is not None:
+            return apart[0], apart[1]
         more = draws(self.subject, self.shapes, self.assume, replace(self.options, trials=6))
         first = self.draws[0]
         own = self.sizes(first)
@@ -176,30 +182,41 @@ class Check:
         names = self.variables()
         found = [self.derivative(traced, name) for name in names]
         scalars = len(names) > 1 and not any(self.shapes.of[n] for n in names) and self.options.order == 1
-        if traced is not None and scalars and all(d.math for d in found):
+        if traced is not None and scalars and all(d.code for d in found):
             node = forms.joined(traced, names, self.symmetric)
-            found.append(self.settled(tuple(names), forms.formula(node, traced, self.shapes.of, None), None, traced))
+            found.append(self.settled(tuple(names), node, None, traced))
         return found
 
     def derivative(self, traced: Trace | None, variable: str) -> Derivative:
         """The derivative by one variable, with what was compared."""
         if traced is None:
             return self.settled((variable,), None, None, None)
-        order, (leaf, axes) = self.options.order, traced.inputs[variable]
-        node = forms.derived(traced, variable, order, self.symmetric)
-        like = axes if forms.one_entry(traced) and order == 1 else None
+        order, (leaf, _) = self.options.order, traced.inputs[variable]
+        try:
+            node = forms.derived(traced, variable, order, self.symmetric)
+        except NoDerivative:
+            return self.settled((variable,), None, None, None)
         match = forms.matched(traced.node, leaf, self.code(traced), self.symmetric) if order == 1 else None
-        return self.settled((variable,), forms.formula(node, traced, self.shapes.of, like), match, traced)
+        return self.settled((variable,), node, match, traced)
+
+    def proved(self, names: tuple[str, ...], node: Node, traced: Trace) -> tuple[Formula | None, Verdict | None]:
+        """The first form of the derivative that equals autograd's on every draw."""
+        order = self.options.order
+        for found in forms.formulas(node, traced, self.shapes.of, names, order):
+            verdict = verify(self.subject, self.shapes, self.assume, self.options, ", ".join(names), order, found)
+            if verdict.ok and not ("I" in self.shapes.of and "Identity(" in repr(found.math)):
+                return found, verdict
+        return None, None
 
     def settled(
-        self, names: tuple[str, ...], found: Formula | None, match: Match | ByEntries | None, traced: Trace | None
+        self, names: tuple[str, ...], node: Node | None, match: Match | ByEntries | None, traced: Trace | None
     ) -> Derivative:
-        """A derivative whose formula held on every draw, or without the formula."""
+        """A derivative with the formula that held on every draw, or without one."""
         variable, order = ", ".join(names), self.options.order
-        question = (self.subject, self.shapes, self.assume, self.options, variable, order)
-        verdict = verify(*question, found)
-        if found is not None and (not verdict.ok or ("I" in self.shapes.of and "Identity(" in repr(found.math))):
-            found, match, verdict = None, None, verify(*question, None)
+        found, verdict = self.proved(names, node, traced) if node is not None and traced else (None, None)
+        if verdict is None:
+            match = None
+            verdict = verify(self.subject, self.shapes, self.assume, self.options, variable, order, None)
         first = self.draws[0]
         inner = tuple(first[names[0]].shape) if len(names) == 1 else (len(names),)
         outer = tuple(self.value(first).shape)
@@ -266,7 +283,7 @@ class Check:
         first = self.options.order == 1
         unused = [d.variable for d in derivatives if first and (isinstance(d.math, Zero) or (d.math and d.text == "0"))]
         notes += [Note("warning", f"{name} does not depend on {variable}") for variable in unused]
-        if any(d.math is None for d in derivatives) and not limits:
+        if any(d.code is None for d in derivatives) and not limits:
             notes.append(Note("limit", "no closed form found"))
         return tuple(notes)
 

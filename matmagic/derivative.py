@@ -6,7 +6,8 @@ what users and programs read: `d.latex`, `d.text`, `d.code`, `d.formula`, `d.ide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,11 +21,13 @@ from .expr import Leaf, Node, add, basis, product
 from .lengths import Size
 from .match import Bound, match
 from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose
+from .printers.index_code import index_code
 from .printers.latex import INDICES, latex
 from .printers.names import latex_name, text_name
 from .printers.sympy_form import sympy_form
 from .printers.text import text
 from .printers.torch_code import SCALAR, form_of, torch_code
+from .printers.torch_parts import PRODUCT, size_code
 from .rendering import NoNotation, notation
 from .simplify import simplify
 from .state import leave_no_trace
@@ -134,9 +137,9 @@ class ByEntries:
 
 @dataclass(frozen=True)
 class Formula:
-    """A derivative in notation, and the code that computes it."""
+    """A derivative in notation, if it has one, and the code that computes it."""
 
-    math: Math
+    math: Math | None
     code: str
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -227,18 +230,37 @@ def joined(trace: Trace, variables: Sequence[str], symmetric: Sequence[str]) -> 
     return add([(1, c) for c in columns], columns[0].shape)
 
 
-def formula(node: Node, trace: Trace, shapes: Mapping[str, Sequence[Size]], like: Axes | None) -> Formula | None:
-    """The expression's notation and code; None where it has none.  A gradient has the tensor axes `like`."""
-    axes = [own for _, own in trace.inputs.values()] + [trace.axes]
-    if any(len(group) > 1 for own in axes for group in own):
-        return None  # flattened axes: what the code returns would have another shape
-    try:
-        math = notation(node)
-        form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
-        code = torch_code(math, {name: own for name, (_, own) in trace.inputs.items()}, shapes, form)
-    except ValueError:
-        return None
-    return Formula(math, code)
+def formulas(
+    node: Node, trace: Trace, shapes: Mapping[str, Sequence[Size]], variables: Sequence[str], order: int
+) -> Iterator[Formula]:
+    """The expression's notation with its code; then code from the indices, for what has no notation or a wrong one."""
+    axes = {name: own for name, (_, own) in trace.inputs.items()}
+    gradient = not trace.node.shape and order == 1 and len(variables) == 1
+    like = axes[variables[0]] if gradient else None
+    with suppress(ValueError):
+        if all(len(group) < 2 for own in (*axes.values(), trace.axes) for group in own):
+            math = notation(node)
+            form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
+            yield Formula(math, torch_code(math, axes, shapes, form))
+    with suppress(ValueError):
+        code = index_code(node, axes, shapes)
+        if like is not None:
+            plain = all(len(group) == 1 for group in like)
+            yield Formula(None, code if plain else f"({code}).reshape({variables[0]}.shape)")
+            return
+        outer = _counted(trace.axes) if order == 1 else _counted(axes[variables[0]])
+        inner = _counted(axes[variables[0]]) if len(variables) == 1 else [(0,)]
+        start = sum(map(len, outer))
+        groups = [*outer, *(tuple(start + axis for axis in group) for group in inner)]
+        if any(len(group) != 1 for group in groups):
+            sizes = [" * ".join(size_code(node.shape[a], shapes).at_least(PRODUCT) for a in g) or "1" for g in groups]
+            code = f"({code}).reshape({', '.join(sizes)})"
+        yield Formula(None, code)
+
+
+def _counted(axes: Axes) -> Axes:
+    """The axes of a tensor in a Jacobian: a column or row counts as a vector."""
+    return tuple(group for group in axes if group) if len(axes) == 2 else axes
 
 
 def statement(trace: Trace) -> Math | None:

@@ -26,7 +26,7 @@ from .errors import OptionError, ShapeError
 from .inference import Dims, Outcome, Search, Shape, infer, is_shape_error, letters_of, most_general
 from .options import Options
 
-__all__ = ["Shape", "Shapes", "find_shapes", "parse_shape", "shape_text", "sizes_for"]
+__all__ = ["Shape", "Shapes", "find_shapes", "parse_shape", "shape_text", "sizes_for", "traced_sizes"]
 
 LETTERS = ("n", "m", "k", "p", "q", "r", "s", "l", "h", "d", "u", "v")
 COMPARISONS = {">": gt, ">=": ge, "<": lt, "<=": le, "==": eq, "!=": ne}
@@ -82,6 +82,14 @@ def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
     ordered = pool[::-1] if draw % 2 else pool
     turn = draw % len(pool)
     return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)
+
+
+def traced_sizes(shapes: Shapes, turn: int) -> dict[str, int]:
+    """Sizes for a trace, far enough from each other and from small numbers that n-1, n and 3 can't be confused."""
+    letters = letters_of(shapes.of)
+    literals = [t for shape in shapes.of.values() for t in shape if isinstance(t, int)]
+    apart = (size for size in itertools.count(7 + 2 * turn, 5) if all(abs(size - fixed) > 2 for fixed in literals))
+    return assign(letters, list(itertools.islice(apart, len(letters) + 3)), shapes.conditions)
 
 
 def assign(letters: Sequence[str], pool: Sequence[int], conditions: Iterable[str]) -> dict[str, int]:

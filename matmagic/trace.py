@@ -12,19 +12,24 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from .calling import Callee, Running, call, replacements
 from .errors import TraceError
 from .evaluate import evaluate
-from .expr import Leaf, Node, leaf, permute
-from .lengths import Size
-from .torch_rows import ROWS, Axes, NotTraced, Sizes, Traced, consecutive
+from .expr import Elementwise, Leaf, Node, leaf
+from .lengths import Size, length
+from .torch_rows import ROWS, Axes, NotTraced, Sizes, SplitLeaf, Traced
+from .torch_rows.aten import IGNORED, row_below
+from .torch_rows.table import Row, applied, in_order
+from .walk import leaves, ordered
 
 TOLERANCE = 1e-9  # float64 against float64, a few operations apart
 
@@ -50,6 +55,7 @@ class Trace:
     inputs: Mapping[str, tuple[Leaf, Axes]]
     sizes: Mapping[str, int]
     followed: tuple[str, ...]  # where the run took values out of tensors: control flow, numbers
+    held: bool = False  # whether f detaches what depends on the inputs
 
 
 def input_leaf(name: str, shape: tuple[Size, ...]) -> tuple[Leaf, Axes]:
@@ -62,9 +68,13 @@ def input_leaf(name: str, shape: tuple[Size, ...]) -> tuple[Leaf, Axes]:
     return leaf(name, kept), tuple(axes)
 
 
-def leaf_value(tensor: Tensor) -> Tensor:
-    """The tensor with the axes of its leaf."""
-    return tensor.detach().reshape([s for s in tensor.shape if s != 1])
+def leaf_values(found: Trace, inputs: Mapping[str, Tensor], sizes: Mapping[str, int]) -> dict[str, Tensor]:
+    """The tensors with the axes of their leaves."""
+    return {name: _with_axes(own, inputs[name], sizes) for name, (own, _) in found.inputs.items()}
+
+
+def _with_axes(own: Leaf, tensor: Tensor, sizes: Mapping[str, int]) -> Tensor:
+    return tensor.detach().double().reshape([length(s, sizes) for s in own.shape])
 
 
 def trace(
@@ -74,19 +84,48 @@ def trace(
 
     Raises TraceError where the result can't be followed, and whatever f itself raises.
     """
-    leaves = {name: input_leaf(name, shape) for name, shape in shapes.items()}
-    fresh = {name: _recorded(t) for name, t in inputs.items()}
-    running = _Tracing(subject, fresh, leaves, sizes)
-    output = call(subject, fresh, running)
+    layout = {name: input_leaf(name, shape) for name, shape in shapes.items()}
+    try:
+        return _traced(subject, layout, inputs, sizes, ())
+    except SplitLeaf as wanted:
+        split = {**layout, wanted.name: (leaf(wanted.name, wanted.axes), (tuple(range(len(wanted.axes))),))}
+        try:
+            return _traced(subject, split, inputs, sizes, shapes)
+        except TraceError:
+            return _traced(subject, layout, inputs, sizes, shapes)
+
+
+def _traced(
+    subject: Callee,
+    layout: Mapping[str, tuple[Leaf, Axes]],
+    inputs: Mapping[str, Tensor],
+    sizes: Mapping[str, int],
+    whole: Iterable[str],
+) -> Trace:
+    """The same with a layout of the inputs; the variables named in `whole` keep theirs."""
+    try:
+        running, output = _run(subject, {n: _recorded(t) for n, t in inputs.items()}, layout, Sizes(sizes, whole))
+    except RuntimeError as error:
+        if "grad" not in str(error) and "differentiable" not in str(error):
+            raise
+        running, output = _run(subject, {n: t.clone() for n, t in inputs.items()}, layout, Sizes(sizes, whole))
     found = running.lookup(output)
     if isinstance(found, Opaque):
         where = f"in line {found.line} of the cell" if found.line else f"in {subject.name}"
         raise TraceError(found.reason, where)
     if not isinstance(found, Traced):
         raise TraceError("the result is a tensor of unknown origin", f"in {subject.name}")
-    node = permute(found.node, [axis for group in found.axes for axis in group])
-    axes = consecutive(map(len, found.axes))
-    return Trace(node, axes, leaves, dict(sizes), tuple(dict.fromkeys(running.followed)))
+    found = in_order(found)
+    held = any(isinstance(part, Elementwise) and part.function == "detach" for part in ordered(found.node))
+    return Trace(found.node, found.axes, layout, dict(sizes), tuple(dict.fromkeys(running.followed)), held)
+
+
+def _run(
+    subject: Callee, inputs: dict[str, Tensor], layout: Mapping[str, tuple[Leaf, Axes]], sizes: Sizes
+) -> tuple[_Tracing, Tensor]:
+    """One run of f, listened to.  Some functions refuse arguments that autograd follows (weights of a loss)."""
+    running = _Tracing(subject, inputs, layout, sizes)
+    return running, call(subject, inputs, running)
 
 
 def _recorded(tensor: Tensor) -> Tensor:
@@ -97,44 +136,77 @@ def _recorded(tensor: Tensor) -> Tensor:
 
 def holds(found: Trace, output: Tensor, inputs: Mapping[str, Tensor], sizes: Mapping[str, int]) -> bool:
     """Whether the expression gives what f gave at these inputs."""
-    leaves = {name: leaf_value(t) for name, t in inputs.items()}
-    value = evaluate(found.node, leaves, sizes).reshape(output.shape)
-    scale = float(output.detach().abs().max()) if output.numel() else 0.0
-    return bool(torch.allclose(value, output.detach(), TOLERANCE, TOLERANCE * scale))
+    value = evaluate(found.node, leaf_values(found, inputs, sizes), sizes).reshape(output.shape)
+    return bool(torch.allclose(value, output.detach(), TOLERANCE, TOLERANCE * _size(output), equal_nan=False))
+
+
+def _size(tensor: Tensor) -> float:
+    """The largest finite entry."""
+    finite = tensor.detach()[tensor.detach().isfinite()]
+    return float(finite.abs().max()) if finite.numel() else 0.0
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a tensor, which is kept alive, since ids are reused."""
+
+    tensor: Tensor
+    value: Traced | Opaque
+    version: int
+    recorded: bool  # whether autograd follows it
+
+
+class _Below(TorchDispatchMode):
+    """Listens one level down, to the aten operations of a call that has no row."""
+
+    def __init__(self, tracing: _Tracing) -> None:
+        super().__init__()
+        self.tracing = tracing
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        __tracebackhide__ = True
+        given = {k: v for k, v in (kwargs or {}).items() if k not in IGNORED}
+        expressions = self.tracing.lookup(args), {k: self.tracing.lookup(v) for k, v in given.items()}
+        result = func(*args, **(kwargs or {}))
+        outputs = _tensors_of(result)
+        self.tracing.enter(outputs, self.tracing.explain(func, row_below(func), *expressions, outputs))
+        return result
 
 
 class _Tracing(Running):
     """Records an expression for every tensor that the function makes."""
 
     def __init__(
-        self,
-        subject: Callee,
-        inputs: Mapping[str, Tensor],
-        leaves: Mapping[str, tuple[Leaf, Axes]],
-        sizes: Mapping[str, int],
+        self, subject: Callee, inputs: Mapping[str, Tensor], leaves: Mapping[str, tuple[Leaf, Axes]], sizes: Sizes
     ) -> None:
         super().__init__(replacements(subject, inputs))
         self.subject = subject
-        self.sizes = Sizes(sizes)
-        self.leaf_values = {name: leaf_value(t).clone() for name, t in inputs.items()}
+        self.sizes = sizes
+        self.leaf_values = {n: _with_axes(leaves[n][0], t, sizes.of).clone() for n, t in inputs.items()}
         self.values: dict[Node, Tensor] = {}
-        self.known: dict[int, tuple[Tensor, Traced | Opaque, int]] = {}  # tensors kept alive: ids are reused
+        self.known: dict[int, _Known] = {}
         self.followed: list[str] = []
         for name, tensor in inputs.items():
             self.record(tensor, Traced(*leaves[name]))
 
     def record(self, tensor: Tensor, value: Traced | Opaque) -> None:
-        self.known[id(tensor)] = (tensor, value, tensor._version)
+        self.known[id(tensor)] = _Known(tensor, value, tensor._version, tensor.requires_grad)
+
+    def enter(self, outputs: Sequence[Tensor], values: Sequence[Traced | Opaque]) -> None:
+        for tensor, value in zip(outputs, values, strict=True):
+            self.record(tensor, value)
 
     def lookup(self, value: Any) -> Any:
         """The expression of an argument: tensors looked up, containers searched, anything else as it is."""
         if isinstance(value, Tensor):
-            if id(value) not in self.known:
+            known = self.known.get(id(value))
+            if known is None:
                 return Opaque("a tensor that was not made by a traced call", self.line())
-            _, found, version = self.known[id(value)]
-            if value._version != version:
+            if value._version != known.version:
                 return Opaque("a tensor was changed in place through another name", self.line())
-            return found
+            if value.requires_grad and not known.recorded:
+                return Opaque("a torch.autograd.Function has a backward of its own", self.line())
+            return known.value
         if type(value) in (tuple, list):
             return type(value)(self.lookup(v) for v in value)
         return value
@@ -142,53 +214,86 @@ class _Tracing(Running):
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
-        with torch._C.DisableTorchFunction():
+        row = ROWS.get(func)
+        with torch._C.DisableTorchFunction(), nullcontext() if row else _Below(self):
             result = func(*args, **kwargs)
-        if not isinstance(result, Tensor | tuple | list):
+        outputs = [args[0]] if func is Tensor.__setitem__ else _tensors_of(result)
+        if isinstance(result, torch.Size) or not outputs:
             self.note_value(func, expressions)
-            return result
-        if isinstance(result, torch.Size):
-            return result
-        outputs = [result] if isinstance(result, Tensor) else [r for r in result if isinstance(r, Tensor)]
-        found: Sequence[Traced | Opaque] = self.explain(func, *expressions, outputs)
-        for tensor, value in zip(outputs, found, strict=True):
-            self.record(tensor, value)
+        elif row is not None:
+            found = self.explain(func, row, *expressions, outputs)
+            if any(isinstance(f, Opaque) for f in found) and not any(o is a for o in outputs for a in args):
+                found = self.from_below(func, args, kwargs, outputs, found)
+            self.enter(outputs, found)
+        else:
+            self.enter(outputs, [self.named(func, self.lookup(tensor)) for tensor in outputs])
         return result
 
-    def explain(self, func: Any, args: Any, kwargs: Any, outputs: list[Tensor]) -> list[Traced] | list[Opaque]:
+    def named(self, func: Any, found: Traced | Opaque) -> Traced | Opaque:
+        """An expression found one level down; where there is none, the reason names the user's call."""
+        known = isinstance(found, Traced) or call_name(func) in found.reason
+        return found if known else Opaque(f"{call_name(func)} is not traced yet", self.line())
+
+    def from_below(
+        self, func: Any, args: Any, kwargs: Any, outputs: Sequence[Tensor], found: Sequence[Traced | Opaque]
+    ) -> Sequence[Traced | Opaque]:
+        """The expressions of a call whose row does not cover its form, from the operations that it is made of."""
+        with torch._C.DisableTorchFunction(), _Below(self):
+            again = _tensors_of(func(*args, **kwargs))
+        same = len(again) == len(outputs) and all(
+            torch.equal(a, b) for a, b in zip(again, outputs, strict=True) if not isinstance(self.lookup(a), Opaque)
+        )
+        if not same:
+            return found
+        below = [self.lookup(tensor) for tensor in again]
+        return [b if isinstance(b, Traced) else f for b, f in zip(below, found, strict=True)]
+
+    def explain(
+        self, func: Any, row: Row | None, args: Any, kwargs: Any, outputs: Sequence[Tensor]
+    ) -> Sequence[Traced | Opaque]:
         """An expression for each output tensor of the call, compared with its value; or why there is none."""
         opaque = next(_opaques([args, *kwargs.values()]), None)
         if opaque is not None:
             return [opaque] * len(outputs)
-        row = ROWS.get(func)
         try:
             if row is None:
                 raise NotTraced(f"{call_name(func)} is not traced yet")
-            if not torch.is_grad_enabled():
-                raise NotTraced(f"{call_name(func)} ran under no_grad: autograd takes its result for a constant")
             given = {k: v for k, v in kwargs.items() if v is not None}  # torch's own wrappers pass every default on
-            found = row(self.sizes, *args, **given)
-            found = [found] if isinstance(found, Traced) else list(found)
-            if len(found) != len(outputs) or not all(map(self.agrees, found, outputs)):
-                raise NotTraced(f"{call_name(func)} gave another value here than its rule says")
-        except (NotTraced, TypeError, ValueError, IndexError, ArithmeticError) as reason:
+            made = row(self.sizes, *args, **given)
+            found = [made] if isinstance(made, Traced) else list(made)
+            if len(found) != len(outputs):
+                raise NotTraced(f"{call_name(func)} gave more or less here than its rule says")
+            return [self.checked(func, f, o) for f, o in zip(found, outputs, strict=True)]
+        except (NotTraced, TypeError, ValueError, IndexError, KeyError, ArithmeticError, AttributeError) as reason:
             said = str(reason) if isinstance(reason, NotTraced) else "not traced in this form"
             text = said if call_name(func) in said else f"{call_name(func)}: {said}"
             return [Opaque(text, self.line())] * len(outputs)
-        return found
 
-    def agrees(self, traced: Traced, tensor: Tensor) -> bool:
-        value = evaluate(traced.node, self.leaf_values, self.sizes.of, self.values)
-        order = [a for group in traced.axes for a in group]
-        lengths = [math.prod(value.shape[a] for a in group) for group in traced.axes]
+    def checked(self, func: Any, found: Traced | None, output: Tensor) -> Traced | Opaque:
+        """The expression if it has the value; what autograd takes for a constant is one."""
+        if found is None:
+            return Opaque(f"{call_name(func)}: this result is not traced", self.line())
+        if not self.agrees(found, output):
+            raise NotTraced(f"{call_name(func)} gave another value here than its rule says")
+        if torch.is_grad_enabled() or not leaves(found.node):
+            return found
+        if id(output) in self.known:
+            raise NotTraced(f"{call_name(func)} changed a tensor in place under no_grad")
+        return applied("detach", found)
+
+    def agrees(self, found: Traced, tensor: Tensor) -> bool:
+        value = evaluate(found.node, self.leaf_values, self.sizes.of, self.values)
+        order = [a for group in found.axes for a in group]
+        lengths = [math.prod(value.shape[a] for a in group) for group in found.axes]
         if lengths != list(tensor.shape) or sorted(order) != list(range(value.ndim)):
             return False
         value = value.permute(order).reshape(tensor.shape)
-        return bool(torch.allclose(value, tensor.detach().double(), TOLERANCE, TOLERANCE, equal_nan=True))
+        true = tensor.detach().double()
+        return bool(torch.allclose(value, true, TOLERANCE, TOLERANCE * max(1.0, _size(true)), equal_nan=True))
 
     def note_value(self, func: Any, expressions: Any) -> None:
-        """Remember that the function took a value out of a tensor that depends on its inputs."""
-        if call_name(func) in _VALUE_READS and any(True for _ in _tensors(expressions)):
+        """Remember that the user's code took a value out of a tensor that depends on its inputs."""
+        if call_name(func) in _VALUE_READS and any(True for _ in _found(expressions)) and not _asked_inside_torch():
             self.followed.append(f"{call_name(func)} in line {self.line()}")
 
     def line(self) -> int | None:
@@ -205,18 +310,34 @@ _VALUE_READS = frozenset(
 )
 
 
-def _tensors(value: Any) -> Any:
+def _asked_inside_torch() -> bool:
+    """Whether torch's own Python code (validation in torch.distributions) reads the value, rather than the user's."""
+    frame: Any = sys._getframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(("matmagic.", "torch.overrides")):
+        frame = frame.f_back
+    return frame is not None and str(frame.f_globals.get("__name__")).startswith("torch.")
+
+
+def _tensors_of(result: Any) -> list[Tensor]:
+    """The tensors that a call gives."""
+    if isinstance(result, Tensor):
+        return [result]
+    return [r for r in result if isinstance(r, Tensor)] if isinstance(result, tuple | list) else []
+
+
+def _found(value: Any) -> Iterator[Traced | Opaque]:
+    """The expressions among looked-up arguments."""
     if isinstance(value, Traced | Opaque):
         yield value
     elif isinstance(value, tuple | list):
         for v in value:
-            yield from _tensors(v)
+            yield from _found(v)
     elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+        yield from _found(list(value.values()))
 
 
-def _opaques(value: Any) -> Any:
-    return (v for v in _tensors(value) if isinstance(v, Opaque))
+def _opaques(value: Any) -> Iterator[Opaque]:
+    return (v for v in _found(value) if isinstance(v, Opaque))
 
 
 def call_name(func: Any) -> str:

@@ -25,7 +25,7 @@ from .errors import ResultError
 from .inference import fatal
 from .options import Options
 from .sampling import holds, sample
-from .shapes import Shapes, sizes_for
+from .shapes import Shapes, sizes_for, traced_sizes
 
 __all__ = [
     "Evaluate",
@@ -100,6 +100,22 @@ def draws(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: 
     own = shapes.values
     if set(own) == set(shapes.of) and all(holds(own[n], p) for n, p in assume.items() if n in own):
         yield {n: t.clone() for n, t in own.items()}
+
+
+def traced_draw(
+    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options, turn: int
+) -> dict[str, Tensor] | None:
+    """A draw at the sizes of a trace on which f is finite; None where there is none."""
+    sizes = traced_sizes(shapes, turn)
+    for attempt in range(3):
+        inputs = inputs_at(shapes, sizes, assume, options.seed * 7919 + 13 * turn + attempt)
+        try:
+            if bool(torch.isfinite(call(subject, copies(inputs))).all()):
+                return inputs
+        except Exception as raised:
+            if fatal(raised):
+                raise
+    return None
 
 
 def _finite_draw(

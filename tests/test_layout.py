@@ -23,7 +23,7 @@ identities match state watching inference shapes autograd terms verify derivativ
 counterexamples grading checking typeset static panel report magics
 """.split()
 INSIDE = {
-    "torch_rows": "table products arithmetic activations reductions indexing shaping constants linear_algebra losses".split(),
+    "torch_rows": "table products arithmetic activations reductions indexing shaping constants linear_algebra losses aten".split(),
     "printers": "names levels latex text sympy_form torch_parts torch_code index_code".split(),
 }
 HEAVY = "torch numpy sympy ipywidgets ziamath IPython networkx matplotlib".split()

@@ -1,0 +1,1 @@
+"""Matrix-calculus cells with their answers, and tests that compare what matmagic says with them."""
