@@ -18,7 +18,7 @@ from torch import Tensor
 
 from matmagic.calling import float64
 from matmagic.canonical import key
-from matmagic.derivative import Formula, Match, derived, formula, matched, one_entry
+from matmagic.derivative import Formula, Match, derived, formulas, matched
 from matmagic.derivative import statement as statement_of
 from matmagic.differentiate import differentiate
 from matmagic.evaluate import evaluate
@@ -26,7 +26,7 @@ from matmagic.expr import Node, permute
 from matmagic.notation import Math, rank
 from matmagic.printers.torch_code import torch_code
 from matmagic.sizes import unified
-from matmagic.trace import Trace, leaf_value, trace
+from matmagic.trace import Trace, trace
 
 LETTERS = ("n", "m", "k", "p", "q")
 TRACED_AT = ((4, 7, 5, 9, 6), (9, 6, 8, 5, 7))  # distinct, and none of them a number that test functions use
@@ -175,13 +175,17 @@ def difference(found: Tensor, right: Tensor) -> float:
 # ---- the derivative and its forms ---------------------------------------------------------------------------------
 
 
+def leaf_value(tensor: Tensor) -> Tensor:
+    """The tensor with the axes of its leaf: those of size 1 left out."""
+    return tensor.detach().reshape([s for s in tensor.shape if s != 1])
+
+
 def formula_of(
     own: Written, found: Trace, variable: str, order: int = 1, symmetric: Sequence[str] = ()
 ) -> Formula | None:
     """The derivative's notation and code, as the report makes them."""
     node = derived(found, variable, order, symmetric)
-    like = found.inputs[variable][1] if one_entry(found) and order == 1 else None
-    return formula(node, found, own.shapes, like)
+    return next(formulas(node, found, own.shapes, (variable,), order), None)
 
 
 def derivative_value(own: Written, found: Trace, variable: str, order: int = 1) -> Tensor:
