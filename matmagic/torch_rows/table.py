@@ -66,6 +66,7 @@ class Sizes:
         self.of = of
         self.whole = frozenset(whole)  # variables whose axes stay as they are
         self.names: dict[int, Size] = {value: letter for letter, value in of.items()}
+        self.truths: set[Node] = set()  # tensors of truth values, which a mask of numbers looks like
 
     def symbol(self, value: int) -> Size:
         """The letter whose size is this number here, or one that is near or occurred (n-1), else the number."""

@@ -1,0 +1,161 @@
+"""Rows for layers of networks: linear maps, normalisations, attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+import torch.nn.functional as F
+
+from ..expr import permute, power, triangle
+from .indexing import cut
+from .reductions import variance
+from .shaping import cat
+from .table import (
+    NotTraced,
+    Sizes,
+    Traced,
+    along,
+    contract,
+    count_along,
+    matmul,
+    mean,
+    minus,
+    over,
+    plus,
+    raised,
+    row,
+    shifted,
+    times,
+    transposed,
+    vector,
+    where,
+)
+
+
+@row(F.linear)
+def _linear(_: Sizes, a: Traced, weight: Traced, bias: Traced | None = None) -> Traced:
+    """A Wᵀ + b"""
+    left = [*range(len(a.axes) - 1), "in"]
+    right = ["out", "in"] if len(weight.axes) == 2 else ["in"]
+    mapped = contract([(a, left), (weight, right)], [*left[:-1], *right[:-1]])
+    return mapped if bias is None else plus([(1, mapped), (1, bias)])
+
+
+# ---- normalisation ------------------------------------------------------------------------------------------------
+
+
+def _standardized(a: Traced, dims: Sequence[int], eps: float) -> Traced:
+    """(a - mean) / √(var + ε) along axes"""
+    return over(minus(a, mean(a, dims, True)), _deviation(variance(a, dims, 0, True), eps))
+
+
+def _deviation(squares: Traced, eps: float) -> Traced:
+    """√(v + ε)"""
+    return raised(shifted(squares, eps), Fraction(1, 2))
+
+
+def _scaled(a: Traced, weight: Traced | None, bias: Traced | None) -> Traced:
+    """a ⊙ w + b"""
+    a = a if weight is None else times(a, weight)
+    return a if bias is None else plus([(1, a), (1, bias)])
+
+
+def _of_channels(a: Traced, value: Traced | None) -> Traced | None:
+    """One number for each channel, axis 1 of the tensor, as a factor of it."""
+    return None if value is None else Traced(value.node, ((), *value.axes, *[()] * (len(a.axes) - 2)))
+
+
+@row("layer_norm")
+def _layer_norm(
+    _: Sizes, a: Traced, normalized_shape: Sequence[int], weight: Traced | None = None, bias: Traced | None = None,
+    eps: float = 1e-5, cudnn_enable: bool = True,
+) -> Traced:  # fmt: skip
+    return _scaled(_standardized(a, range(-len(normalized_shape), 0), eps), weight, bias)
+
+
+@row("rms_norm")
+def _rms_norm(
+    _: Sizes, a: Traced, normalized_shape: Sequence[int], weight: Traced | None = None, eps: float | None = None
+) -> Traced:
+    """a / √(mean a² + ε); torch's own ε of 2e-16 is left out."""
+    squares = mean(raised(a, 2), range(-len(normalized_shape), 0), True)
+    return _scaled(over(a, _deviation(squares, eps or 0)), weight, None)
+
+
+@row(F.batch_norm)
+def _batch_norm(
+    _: Sizes, a: Traced, running_mean: Traced | None = None, running_var: Traced | None = None,
+    weight: Traced | None = None, bias: Traced | None = None, training: bool = False, momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Traced:  # fmt: skip
+    """Along all axes but the channels'; in eval mode with the running statistics, which are constants."""
+    if training and (running_mean is not None or running_var is not None):
+        raise NotTraced("batch_norm in training changes its running statistics: use .eval(), or track none")
+    return _normalized(a, running_mean, running_var, weight, bias, [0, *range(2, len(a.axes))], eps)
+
+
+@row(F.instance_norm)
+def _instance_norm(
+    _: Sizes, a: Traced, running_mean: Traced | None = None, running_var: Traced | None = None,
+    weight: Traced | None = None, bias: Traced | None = None, use_input_stats: bool = True, momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Traced:  # fmt: skip
+    """Along the axes after the channels'."""
+    if use_input_stats and (running_mean is not None or running_var is not None):
+        raise NotTraced("instance_norm in training changes its running statistics: use .eval(), or track none")
+    return _normalized(a, running_mean, running_var, weight, bias, range(2, len(a.axes)), eps)
+
+
+def _normalized(
+    a: Traced, running_mean: Traced | None, running_var: Traced | None, weight: Traced | None, bias: Traced | None,
+    dims: Sequence[int], eps: float,
+) -> Traced:  # fmt: skip
+    """With the given statistics of the channels, or with its own along these axes."""
+    centre, squares = _of_channels(a, running_mean), _of_channels(a, running_var)
+    centre = mean(a, dims, True) if centre is None else centre
+    squares = variance(a, dims, 0, True) if squares is None else squares
+    normal = over(minus(a, centre), _deviation(squares, eps))
+    return _scaled(normal, _of_channels(a, weight), _of_channels(a, bias))
+
+
+@row("group_norm")
+def _group_norm(
+    sizes: Sizes, a: Traced, num_groups: int, weight: Traced | None = None, bias: Traced | None = None,
+    eps: float = 1e-5, cudnn_enabled: bool = True,
+) -> Traced:  # fmt: skip
+    """Along the axes after the first, the channels in groups."""
+    channels = sizes.count(a.sizes(1))
+    if num_groups == channels:
+        return _normalized(a, None, None, weight, bias, range(2, len(a.axes)), eps)
+    inner = channels // num_groups
+    groups = [a] if num_groups == 1 else [cut(sizes, a, 1, k * inner, (k + 1) * inner) for k in range(num_groups)]
+    normal = cat(sizes, [_standardized(g, range(1, len(a.axes)), eps) for g in groups], 1)
+    return _scaled(normal, _of_channels(a, weight), _of_channels(a, bias))
+
+
+# ---- attention ----------------------------------------------------------------------------------------------------
+
+
+@row(F.scaled_dot_product_attention)
+def _attention(
+    sizes: Sizes, query: Traced, key: Traced, value: Traced, attn_mask: Traced | None = None, dropout_p: float = 0.0,
+    is_causal: bool = False, *, scale: float | None = None, enable_gqa: bool = False,
+) -> Traced:  # fmt: skip
+    """softmax(Q Kᵀ / √d) V"""
+    if dropout_p or enable_gqa:
+        raise NotTraced("attention is traced without dropout and grouped queries")
+    scores = matmul(query, transposed(key))
+    if scale is None:
+        scores = times(scores, Traced(power(count_along(query, -1), Fraction(-1, 2)), ()))
+    else:
+        scores = plus([(scale, scores)])
+    if is_causal:
+        (rows,), (columns,) = scores.sizes(-2), scores.sizes(-1)
+        scores = where(vector(permute(triangle(columns, rows, 0), (1, 0))), scores, -math.inf)
+    if attn_mask is not None and attn_mask.node in sizes.truths:
+        scores = where(attn_mask, scores, -math.inf)
+    elif attn_mask is not None:
+        scores = plus([(1, scores), (1, attn_mask)])
+    return matmul(along("softmax", scores, -1), value)
