@@ -60,7 +60,10 @@ Adjoint = Callable[[Call, Pull], Sequence[Node]]
 
 @dataclass(frozen=True)
 class MatrixFunction:
-    """How many last axes it takes, what shape it gives, its torch code, how it is written, its adjoint by argument."""
+    """How many last axes it takes, what shape it gives, its torch code, how it is written, its adjoint by argument.
+
+    It is written name(X), or by a template with □ for X and @ for what says that the function is of each row.
+    """
 
     takes: int
     gives: Callable[[Shape], Shape]
@@ -198,12 +201,13 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
         2, _scalar, "torch.logdet({0})", r"\log\det", "log det", lambda y, pull: [pull(",ji->ij", inverse(y.args[0]))]
     ),
     "logabsdet": MatrixFunction(
-        2, _scalar, "torch.linalg.slogdet({0})[1]", "", "", lambda y, pull: [pull(",ji->ij", inverse(y.args[0]))]
+        2, _scalar, "torch.linalg.slogdet({0})[1]", r"\log \lvert \det(□) \rvert", "log |det(□)|",
+        lambda y, pull: [pull(",ji->ij", inverse(y.args[0]))],
     ),
     "signdet": MatrixFunction(
         2, _scalar, "torch.linalg.slogdet({0})[0]", r"\operatorname{sign}\det", "sign det", _constant
     ),
-    "expm": MatrixFunction(2, _same, "torch.linalg.matrix_exp({0})", "", "", _expm),
+    "expm": MatrixFunction(2, _same, "torch.linalg.matrix_exp({0})", "e^{□}", "expm(□)", _expm),
     "expm_frechet": MatrixFunction(
         2,
         _same,
@@ -223,7 +227,7 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
     ),
     "eigenvectors": MatrixFunction(2, _same, "torch.linalg.eigh({0}).eigenvectors", "V", "V", _eigenvectors),
     "nuclear": MatrixFunction(
-        2, _scalar, 'torch.linalg.matrix_norm({0}, "nuc")', "", "",
+        2, _scalar, 'torch.linalg.matrix_norm({0}, "nuc")', r"\lVert □ \rVert_*", "‖□‖_*",
         lambda y, pull: [pull(",ij->ij", of("polar", *y.args))],
     ),
     "polar": MatrixFunction(
@@ -232,13 +236,13 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
         r"\operatorname{polar}", "polar", _unknown,
     ),
     "spectral": MatrixFunction(
-        2, _scalar, "torch.linalg.matrix_norm({0}, 2)", "", "",
+        2, _scalar, "torch.linalg.matrix_norm({0}, 2)", r"\lVert □ \rVert_2", "‖□‖₂",
         lambda y, pull: [pull(",ij->ij", of("top_singular", *y.args))],
     ),
     "top_singular": MatrixFunction(
         2, _same,
         "(torch.linalg.svd({0}).U[..., :, :1] @ torch.linalg.svd({0}).Vh[..., :1, :])",
-        r"u_1 v_1^{\top}", "u₁ v₁ᵀ", _unknown,
+        r"u_1(□) v_1(□)^{\top}", "u₁(□) v₁(□)ᵀ", _unknown,
     ),
     "softmax": MatrixFunction(1, _same, "torch.softmax({0}, -1)", r"\operatorname{softmax}", "softmax", _softmax),
     "logsumexp": MatrixFunction(
@@ -252,10 +256,10 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
         1, _scalar, "torch.amin({0}, -1)", r"\min", "min", lambda y, pull: [pull(",i->i", of("argmin", *y.args))]
     ),
     "argmax": MatrixFunction(
-        1, _same, "torch.eye(({0}).shape[-1])[torch.argmax({0}, -1)]", r"e_{\arg\max}", "e_argmax", _constant
+        1, _same, "torch.eye(({0}).shape[-1])[torch.argmax({0}, -1)]", r"e_{\arg\max@(□)}", "e_{argmax@(□)}", _constant
     ),
     "argmin": MatrixFunction(
-        1, _same, "torch.eye(({0}).shape[-1])[torch.argmin({0}, -1)]", r"e_{\arg\min}", "e_argmin", _constant
+        1, _same, "torch.eye(({0}).shape[-1])[torch.argmin({0}, -1)]", r"e_{\arg\min@(□)}", "e_{argmin@(□)}", _constant
     ),
     "prod": MatrixFunction(
         1, _scalar, "torch.prod({0}, -1)", r"\operatorname{prod}", "prod",

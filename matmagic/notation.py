@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 from .expr import Number
 from .lengths import Size
+
+COMMUTING = frozenset({"expm", "polar", "top_singular"})  # functions of Xᵀ that are the transpose of that of X
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Unit(Math):
     """e_k, k from 0."""
 
     size: Size
-    position: int
+    position: Size
 
 
 @dataclass(frozen=True)
@@ -173,10 +175,72 @@ class DiagonalOf(Math):
 
 @dataclass(frozen=True)
 class Entry(Math):
-    """One entry, positions from 0."""
+    """One entry, positions from 0, of what has these sizes."""
 
     of: Math
-    positions: tuple[int, ...]
+    positions: tuple[Size, ...]
+    sizes: tuple[Size, ...]
+
+
+@dataclass(frozen=True)
+class Column(Math):
+    """One column of a matrix that has a name for its columns: v_k(A), k from 0."""
+
+    of: Math
+    position: Size
+    size: Size
+
+
+@dataclass(frozen=True)
+class Rows(Math):
+    """`count` entries of a vector, or rows of a matrix, of `size`: from `start` (from 0) on, each `step` further."""
+
+    of: Math
+    start: Size
+    step: int
+    count: Size
+    size: Size
+
+
+@dataclass(frozen=True)
+class Counting(Math):
+    """The vector 0, 1, …, size - 1."""
+
+    size: Size
+
+
+@dataclass(frozen=True)
+class Labelled(Math):
+    """e_y for a label y; for a vector of labels the matrix with these rows."""
+
+    labels: Math
+    shape: tuple[Size, ...]
+
+
+@dataclass(frozen=True)
+class Triangular(Math):
+    """The part of a matrix where column - row >= offset, or, if lower, <= offset; 0 elsewhere."""
+
+    of: Math
+    offset: int
+    lower: bool
+
+
+@dataclass(frozen=True)
+class Inverse(Math):
+    """A⁻¹, or the pseudoinverse A⁺."""
+
+    of: Math
+    pseudo: bool
+
+
+@dataclass(frozen=True)
+class Called(Math):
+    """A function of matrix_functions.py; of each row, where it takes a vector and is given a matrix."""
+
+    function: str
+    args: tuple[Math, ...]
+    shape: tuple[Size, ...]
 
 
 @dataclass(frozen=True)
@@ -203,12 +267,14 @@ def rank(math: Math) -> int:
     match math:
         case Num() | Letter() | Norm() | Trace() | Entry():
             return 0
-        case Symbol(shape=shape) | Zero(shape=shape):
+        case Symbol(shape=shape) | Zero(shape=shape) | Labelled(shape=shape) | Called(shape=shape):
             return len(shape)
-        case Ones() | Unit() | DiagonalOf():
+        case Ones() | Unit() | DiagonalOf() | Counting() | Column():
             return 1
-        case Identity() | Transpose() | Diag() | MatrixPower():
+        case Identity() | Transpose() | Diag() | MatrixPower() | Triangular() | Inverse():
             return 2
+        case Rows(of=of):
+            return rank(of)
         case Chain(parts=parts):
             return {(False, False): 2, (False, True): 1, (True, False): 2, (True, True): 0}[
                 _is_row(parts[0]), rank(parts[-1]) == 1
@@ -247,6 +313,12 @@ def transpose(math: Math) -> Math:
             return math
         case MatrixPower(of=of, count=count):
             return MatrixPower(transpose(of), count)
+        case Triangular(of=of, offset=offset, lower=lower):
+            return Triangular(transpose(of), -offset, not lower)
+        case Inverse(of=of) if transpose(of) == of:
+            return math
+        case Called(function=function, args=(of,), shape=shape) if function in COMMUTING:
+            return Called(function, (transpose(of),), shape[::-1])
         case Times(parts=parts):
             return Times((*parts[:-1], transpose(parts[-1])))
         case Quotient(top=top, bottom=bottom, entrywise=False):
@@ -261,8 +333,10 @@ def transpose(math: Math) -> Math:
 
 
 def transposes(math: Math) -> int:
-    """How many transposes are written in a product."""
-    return sum(isinstance(p, Transpose) for p in (math.parts if isinstance(math, Chain) else (math,)))
+    """How many transposes are written in a formula."""
+    inside: list[object] = [getattr(math, f.name) for f in fields(math)]
+    parts = [p for own in inside for p in (own if isinstance(own, tuple) else (own,))]
+    return isinstance(math, Transpose) + sum(transposes(p) for p in parts if isinstance(p, Math))
 
 
 def chain(parts: Iterable[Math]) -> Math:
@@ -270,8 +344,47 @@ def chain(parts: Iterable[Math]) -> Math:
     flat: list[Math] = []
     for part in parts:
         flat += part.parts if isinstance(part, Chain) else [part]
-    kept = [p for p in flat if not isinstance(p, Identity)] or flat[:1]
+    kept: list[Math] = []
+    for part in [p for p in flat if not isinstance(p, Identity)] or flat[:1]:
+        joined = _joined(kept[-1], part) if kept else None
+        kept[-1:] = [*kept[-1:], part] if joined is None else [joined]
     return kept[0] if len(kept) == 1 else Chain(tuple(kept))
+
+
+def _joined(left: Math, right: Math) -> Math | None:
+    """Two neighbours in a product that have a short form: rows of M for S M, columns for M Sᵀ, v_k(A) for V(A) e_k."""
+    match left, right:
+        case Rows(of=Identity()), _ if not _selecting(right) and not _is_row(right):
+            return _taken(left, right)
+        case _, Transpose(of=Rows(of=Identity()) as rows) if not _selecting(left) and rank(left) != 1:
+            return transpose(_taken(rows, transpose(left)))
+        case Called(function="eigenvectors"), Unit(size=size, position=k):
+            return Column(left, k, size)
+    return None
+
+
+def _selecting(math: Math) -> bool:
+    return isinstance(_bare(math), Rows | Unit | Listed)
+
+
+def _taken(rows: Rows, of: Math) -> Math:
+    return Ones(rows.count) if isinstance(of, Ones) else replace(rows, of=of)
+
+
+def inverse(math: Math, pseudo: bool = False) -> Math:
+    """M⁻¹ or M⁺, a transpose outside: M⁻ᵀ."""
+    return transpose(inverse(math.of, pseudo)) if isinstance(math, Transpose) else Inverse(math, pseudo)
+
+
+def is_ones(math: Math) -> bool:
+    """𝟏 or 𝟏𝟏ᵀ"""
+    return isinstance(math, Ones) or (
+        isinstance(math, Chain) and all(isinstance(p, Ones | Transpose) and is_ones(_bare(p)) for p in math.parts)
+    )
+
+
+def _bare(math: Math) -> Math:
+    return math.of if isinstance(math, Transpose) else math
 
 
 def folded(math: Math) -> Math:
@@ -289,11 +402,14 @@ def folded(math: Math) -> Math:
 
 
 def hadamard(parts: Sequence[Math]) -> Math:
-    """Entrywise product: equal parts as powers, reciprocals below a line, 1-vectors gone."""
+    """Entrywise product: equal parts as powers, reciprocals below a line, 1-vectors gone; triangular parts outside."""
+    for k, part in enumerate(parts):
+        if isinstance(part, Triangular):
+            return replace(part, of=hadamard([*parts[:k], part.of, *parts[k + 1 :]]))
     exponents: dict[Math, Number] = {}
     for base, p in (pair for part in parts for pair in _factors(part)):
         exponents[base] = exponents.get(base, Fraction(0)) + p
-    above = [_entrywise(b, p) for b, p in exponents.items() if p > 0 and not isinstance(b, Ones)]
+    above = [_entrywise(b, p) for b, p in exponents.items() if p > 0 and not is_ones(b)]
     below = [_entrywise(b, -p) for b, p in exponents.items() if p < 0]
     top: Math = above[0] if len(above) == 1 else Hadamard(tuple(above)) if above else parts[0]
     if not below:

@@ -14,14 +14,19 @@ from fractions import Fraction
 
 from . import expr
 from .expr import Node, Number
+from .lengths import Size
+from .matrix_functions import FUNCTIONS_OF_MATRICES
 from .notation import (
     Apply,
+    Called,
     Chain,
+    Counting,
     Diag,
     DiagonalOf,
     Entry,
     Identity,
     Indexed,
+    Labelled,
     Letter,
     Listed,
     Math,
@@ -30,13 +35,17 @@ from .notation import (
     Ones,
     Plus,
     Pow,
+    Rows,
     Symbol,
     Trace,
+    Transpose,
+    Triangular,
     Unit,
     Zero,
     chain,
     folded,
     hadamard,
+    inverse,
     transpose,
     transposes,
 )
@@ -50,6 +59,13 @@ class NoNotation(ValueError):
 def notation(node: Node, collect: bool = True) -> Math:
     """The notation of an expression; `collect` pulls out what neighbouring terms share.  Raises NoNotation."""
     return _Renderer(collect).math(node)
+
+
+def _up_to_two(node: Node) -> tuple[Size, ...]:
+    """The shape of what a function in notation is given or gives."""
+    if len(node.shape) > 2:
+        raise NoNotation(f"a part with {len(node.shape)} indices")
+    return node.shape
 
 
 @dataclass(frozen=True)
@@ -87,13 +103,34 @@ class _Renderer:
                 return Unit(node.shape[0], k)
             case expr.Delta():
                 return Identity(node.shape[0])
+            case expr.Selection(start=start, step=step):
+                count, size = node.shape
+                return Rows(Identity(size), start, step, count, size)
+            case expr.Triangle(offset=offset):
+                rows, columns = map(Ones, node.shape)
+                return Triangular(chain([rows, Transpose(columns)]), offset, lower=False)
+            case expr.Range():
+                return Counting(node.shape[0])
+            case expr.OneHot(labels=labels):
+                return Labelled(self.math(labels), _up_to_two(node))
             case expr.Power(base=base, exponent=p):
                 return self.power(base, p)
+            case expr.Call():
+                return self.call(node)
             case expr.Elementwise(function=function, args=args):
                 return Apply(function, tuple(map(self.math, args)))
             case expr.Sum(terms=terms):
                 return self.sum(node, terms)
         return self.term(node).math()
+
+    def call(self, node: expr.Call) -> Math:
+        """A⁻¹, or the function's name with its arguments."""
+        args = [self.math(a) for a in node.args if _up_to_two(a)]
+        if node.function in ("inverse", "pinv"):
+            return inverse(args[0], node.function == "pinv")
+        if not FUNCTIONS_OF_MATRICES[node.function].text:
+            raise NoNotation(f"{node.function} has no name")
+        return Called(node.function, tuple(args), node.shape)
 
     def sum(self, node: Node, terms: Sequence[tuple[Number, Node]]) -> Math:
         if not terms:
@@ -180,7 +217,7 @@ def _entries(node: Node, rank: int) -> list[tuple[tuple[int, ...], Number, Node]
     at: dict[int, int] = {}
     scalars = []
     for factor, labels in factors:
-        if isinstance(factor, expr.Basis) and labels[0] < rank:
+        if isinstance(factor, expr.Basis) and isinstance(factor.position, int) and labels[0] < rank:
             at[labels[0]] = factor.position
         elif any(label < rank for label in labels):
             return None
@@ -207,6 +244,13 @@ def _scalars_out(scalars: Sequence[Math], body: Math | None) -> Term:
     return Term(coefficient, tuple(above), tuple(below), body)
 
 
+def _units(factors: Sequence[expr.Factor]) -> dict[int, expr.Basis]:
+    """The indices that one unit vector fixes."""
+    units = [(at[0], f) for f, at in factors if isinstance(f, expr.Basis)]
+    labels = [label for label, _ in units]
+    return {label: unit for label, unit in units if labels.count(label) == 1}
+
+
 def _root(base: Math, p: Number) -> Math:
     return Pow(base, p, False)
 
@@ -215,27 +259,44 @@ class _Contracting:
     """One product's graph on its way to a term."""
 
     def __init__(self, renderer: _Renderer, node: expr.Product) -> None:
-        self.node = node
         self.out = tuple(range(len(node.shape)))
+        self.sizes = list(node.sizes)
         self.scalars: list[Math] = []
         self.pieces: list[_Piece] = []
-        self.entries(renderer, node)
+        self.entries(renderer, self.apart(node.factors))
 
-    def entries(self, renderer: _Renderer, node: expr.Product) -> None:
+    def apart(self, factors: Sequence[expr.Factor]) -> list[expr.Factor]:
+        """A fixed index has a unit vector of its own wherever it is used: Σ_i e_ki V_ai V_bi is (V e_k)_a (V e_k)_b."""
+        units = _units(factors)
+        uses = [label for f, at in factors if not isinstance(f, expr.Basis) for label in at]
+        often = {label for label in units if uses.count(label) > (label not in self.out)}
+        found: list[expr.Factor] = []
+        for factor, labels in factors:
+            if isinstance(factor, expr.Basis):
+                if labels[0] not in often or labels[0] in self.out:
+                    found.append((factor, labels))
+                continue
+            own = list(labels)
+            for k, label in enumerate(labels):
+                if label in often:
+                    own[k] = len(self.sizes)
+                    self.sizes.append(self.sizes[label])
+                    found.append((units[label], (own[k],)))
+            found.append((factor, tuple(own)))
+        return found
+
+    def entries(self, renderer: _Renderer, factors: Sequence[expr.Factor]) -> None:
         """The factors as pieces; a matrix or vector all of whose indices are fixed is an entry."""
-        fixed = {at[0]: f.position for f, at in node.factors if isinstance(f, expr.Basis) and at[0] not in self.out}
-        uses = [label for f, at in node.factors if not isinstance(f, expr.Basis) for label in at]
-        fixed = {label: k for label, k in fixed.items() if uses.count(label) == 1}
-        for factor, labels in node.factors:
-            if isinstance(factor, expr.Basis) and labels[0] in fixed:
-                if not any(
-                    labels[0] in at and set(at) <= fixed.keys()
-                    for f, at in node.factors
-                    if not isinstance(f, expr.Basis)
-                ):
+        fixed = {label: unit.position for label, unit in _units(factors).items() if label not in self.out}
+        others = [(f, at) for f, at in factors if not isinstance(f, expr.Basis)]
+        inside = {label for f, at in others if set(at) <= fixed.keys() for label in at}
+        for factor, labels in factors:
+            if isinstance(factor, expr.Basis):
+                if labels[0] not in inside:
                     self.pieces.append(_Piece(renderer.math(factor), labels))
             elif labels and set(labels) <= fixed.keys():
-                self.scalars.append(Entry(renderer.math(factor), tuple(fixed[label] for label in labels)))
+                at = tuple(fixed[label] for label in labels)
+                self.scalars.append(Entry(renderer.math(factor), at, factor.shape))
             elif len(labels) > 2 and not isinstance(factor, expr.Leaf):
                 raise NoNotation(f"a factor with {len(labels)} indices")
             elif labels:
@@ -269,13 +330,23 @@ class _Contracting:
         return True
 
     def term(self) -> Term:
-        for label, size in enumerate(self.node.sizes):
+        for label, size in enumerate(self.sizes):
             if self.count(label) == 1:
                 self.pieces.append(_Piece(Ones(size), (label,)))
-        steps = (self.trace, self.equal_pair, self.join, self.diagonal, self.entrywise, self.scale_rows)
+        steps = (self.masked, self.trace, self.equal_pair, self.join, self.diagonal, self.entrywise, self.scale_rows)
         while any(step() for step in steps):
             pass
         return _scalars_out(self.scalars, self.body())
+
+    def masked(self) -> bool:
+        """T_ij M_ij -> triu(M)_ij; Σ_ij too, as 𝟏ᵀ triu(M) 𝟏."""
+        for mask in (p for p in self.pieces if isinstance(p.math, Triangular)):
+            for other in (p for p in self.pieces if p is not mask and sorted(p.labels) == sorted(mask.labels)):
+                inner = other.math if other.labels == mask.labels else transpose(other.math)
+                closed = [label for label in mask.labels if self.count(label) == 2 and label not in self.out]
+                ones = [_Piece(Ones(self.sizes[label]), (label,)) for label in closed]
+                return self.swap([mask, other], _Piece(hadamard([mask.math, inner]), mask.labels), *ones)
+        return False
 
     def trace(self) -> bool:
         """M_ii -> tr M"""
@@ -299,7 +370,7 @@ class _Contracting:
     def join(self) -> bool:
         """A_ij B_jk -> (A B)_ik, with vectors as columns; neighbours first, along the columns of the left one."""
         choices = []
-        for label in range(len(self.out), len(self.node.sizes)):
+        for label in range(len(self.out), len(self.sizes)):
             holding = self.holding(label)
             if self.count(label) == 2 and len(holding) == 2 and all(len(piece.labels) < 3 for piece in holding):
                 p, q = holding
@@ -343,7 +414,7 @@ class _Contracting:
             rest = [math for math in maths if not (closed and math == maths[0])]
             kept = [_Piece(hadamard(part), p.labels) for part in (first, rest) if part]
             if closed and not rest:
-                kept += [_Piece(Ones(self.node.sizes[label]), (label,)) for label in p.labels]
+                kept += [_Piece(Ones(self.sizes[label]), (label,)) for label in p.labels]
             return self.swap(same, *kept)
         return False
 
@@ -376,5 +447,5 @@ class _Contracting:
 
     def indexed(self) -> Math:
         used = {label for p in self.pieces for label in p.labels} | set(self.out)
-        sizes = tuple((label, self.node.sizes[label]) for label in sorted(used))
+        sizes = tuple((label, self.sizes[label]) for label in sorted(used))
         return Indexed(tuple((p.math, p.labels) for p in self.pieces), self.out, sizes)

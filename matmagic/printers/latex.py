@@ -6,15 +6,22 @@ import itertools
 from fractions import Fraction
 
 from ..functions import FUNCTIONS
+from ..lengths import plus
+from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
     Apply,
+    Called,
     Chain,
+    Column,
+    Counting,
     Diag,
     DiagonalOf,
     Entry,
     Hadamard,
     Identity,
     Indexed,
+    Inverse,
+    Labelled,
     Letter,
     Listed,
     Math,
@@ -25,15 +32,19 @@ from ..notation import (
     Plus,
     Pow,
     Quotient,
+    Rows,
     Symbol,
     Times,
     Trace,
     Transpose,
+    Triangular,
     Unit,
     Zero,
+    rank,
+    transpose,
 )
-from .levels import ATOM, POWER, PRODUCT, SUM, factors, scientific
-from .names import latex_name
+from .levels import ATOM, CALLED, POWER, PRODUCT, SUM, called, factors, scientific
+from .names import by_columns, latex_name, latex_size, places
 
 INDICES = "ijklpqrstuv"
 
@@ -81,13 +92,11 @@ def _print(math: Math) -> tuple[str, int]:
         case Identity():
             return "I", ATOM
         case Unit(position=k):
-            return f"e_{{{k + 1}}}", ATOM
+            return f"e_{{{latex_size(plus(k, 1))}}}", ATOM
         case Zero():
             return "0", ATOM
-        case Transpose(of=of):
-            return f"{_script_base(of)}^{{\\top}}", POWER
-        case MatrixPower(of=of, count=count):
-            return f"{_script_base(of)}^{{{count}}}", POWER
+        case Transpose() | MatrixPower() | Inverse():
+            return _scripted(math), POWER
         case Pow():
             return _power(math)
         case Plus(parts=parts):
@@ -111,8 +120,20 @@ def _print(math: Math) -> tuple[str, int]:
             return rf"\operatorname{{tr}}({latex(of)})", ATOM
         case Diag(of=of) | DiagonalOf(of=of):
             return rf"\operatorname{{diag}}({latex(of)})", ATOM
-        case Entry(of=of, positions=positions):
-            return _entry(of, ",".join(str(k + 1) for k in positions)), ATOM
+        case Called(function=function, args=args):
+            mark = r"_{\mathrm{rows}}" if rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes else ""
+            name = FUNCTIONS_OF_MATRICES[function].latex
+            return called(name, [latex(a) for a in args], mark), CALLED.get(function, ATOM)
+        case Entry() | Rows() | Column():
+            return _part(math), ATOM
+        case Triangular(of=of, offset=offset, lower=lower):
+            more = f", {offset}" if offset else ""
+            return rf"\operatorname{{{'tril' if lower else 'triu'}}}({latex(of)}{more})", ATOM
+        case Counting(size=size):
+            return rf"(0, \dots, {latex_size(plus(size, -1))})^{{\top}}", POWER
+        case Labelled(labels=labels):
+            inner = latex(labels)
+            return rf"\operatorname{{onehot}}({inner})" if rank(labels) else f"e_{{{inner}}}", ATOM
         case Listed(parts=parts):
             rows = [r" & \; ".join(map(latex, p.parts)) if isinstance(p, Listed) else latex(p) for p in parts]
             return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
@@ -167,8 +188,40 @@ def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
     return line, PRODUCT
 
 
-def _entry(of: Math, index: str) -> str:
-    if isinstance(of, Symbol) and "_" not in latex(of):
+def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
+    """What has a superscript: A^{\\top}, A^{-1}, A^{-\\top}, A^{-2}, and columns A_{:,2:n}."""
+    match math:
+        case Transpose(of=Rows(of=of) as rows) if by_columns(of):
+            return _at(transpose(of), f":,{places(rows, latex_size)}")
+        case Transpose(of=Counting(size=size)):
+            return rf"(0, \dots, {latex_size(plus(size, -1))})"
+        case Transpose(of=Inverse(of=of, pseudo=pseudo)):
+            return rf"{_script_base(of)}^{{{'+' if pseudo else '-'}\top}}"
+        case MatrixPower(of=Inverse(of=of, pseudo=False), count=count):
+            return f"{_script_base(of)}^{{-{count}}}"
+        case Inverse(of=of, pseudo=pseudo):
+            return f"{_script_base(of)}^{{{'+' if pseudo else '-1'}}}"
+        case MatrixPower(of=of, count=count):
+            return f"{_script_base(of)}^{{{count}}}"
+    return f"{_script_base(math.of)}^{{\\top}}"
+
+
+def _part(math: Entry | Rows | Column) -> str:
+    """Entries, rows and columns, by their place."""
+    match math:
+        case Entry(of=Called(function="eigenvalues", args=(of,)), positions=(k,)):
+            return rf"\lambda_{{{latex_size(plus(k, 1))}}}({latex(of)})"
+        case Entry(of=of, positions=positions):
+            return _at(of, ",".join(latex_size(plus(k, 1)) for k in positions))
+        case Column(of=Called(args=(of,)), position=k):
+            return f"v_{{{latex_size(plus(k, 1))}}}({latex(of)})"
+        case Rows(of=of):
+            return _at(of, places(math, latex_size) + (",:" if rank(of) == 2 else ""))
+    raise TypeError(type(math.of).__name__)
+
+
+def _at(of: Math, index: str) -> str:
+    if isinstance(of, Symbol | Identity) and "_" not in latex(of):
         return f"{latex(of)}_{{{index}}}"
     return f"({latex(of)})_{{{index}}}"
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+from ..lengths import Size, plus
+from ..notation import Math, Rows, rank, transpose, transposes
 
 GREEK = dict(
     zip(
@@ -62,6 +66,37 @@ def latex_name(name: str) -> str:
     index = index.replace("_", ",")
     plain = len(index) <= 2 or not index.isalpha()
     return f"{latex}_{{{index}}}" if plain else f"{latex}_{{\\mathrm{{{index}}}}}"
+
+
+def text_size(size: Size) -> str:
+    """A size: n−1, 2n.
+
+    >>> text_size("2*n-1"), text_size(3)
+    ('2n−1', '3')
+    """
+    return _named(size, text_name).replace("*", "").replace("-", "−")
+
+
+def latex_size(size: Size) -> str:
+    """The same in LaTeX: n-1, 2 n."""
+    return _named(size, latex_name).replace("*", " ")
+
+
+def _named(size: Size, name: Callable[[str], str]) -> str:
+    return re.sub(r"[^\W\d]\w*", lambda letter: name(letter[0]), str(size))
+
+
+def places(rows: Rows, size: Callable[[Size], str]) -> str:
+    """Which entries, from 1 and with the last one, as in 2:n and 1:2:n."""
+    last = plus(rows.start, plus(rows.count, -1), rows.step)
+    first, step, end = (size(s) for s in (plus(rows.start, 1), rows.step, plus(last, 1)))
+    return f"{first}:{end}" if rows.step == 1 else f"{first}:{step}:{end}"
+
+
+def by_columns(of: Math) -> bool:
+    """Whether rows of this matrix, transposed, are written as columns: A_{:,2:n} for (Aᵀ)_{2:n,:}ᵀ."""
+    turned = transpose(of)
+    return rank(of) == 2 and (turned == of or transposes(turned) < transposes(of))
 
 
 def text_space(shape: str) -> str:

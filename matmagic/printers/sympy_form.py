@@ -6,19 +6,23 @@ it adds at import, is left to the caller's state guard.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import reduce
 from typing import Any
 
-from ..lengths import Size
+from ..lengths import Size, parts
 from ..notation import (
     Apply,
+    Called,
     Chain,
+    Counting,
     Diag,
     DiagonalOf,
     Entry,
     Hadamard,
     Identity,
+    Inverse,
     Letter,
     Listed,
     Math,
@@ -39,6 +43,42 @@ from ..notation import (
 )
 
 
+def _exp(x: Any) -> Any:
+    import sympy
+    from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
+
+    t = sympy.Dummy("t", real=True)
+    return ElementwiseApplyFunction(sympy.Lambda(t, sympy.exp(t)), x)
+
+
+def _total(x: Any) -> Any:
+    import sympy
+
+    return _as_scalar(sympy.MatMul(sympy.OneMatrix(1, x.shape[0]), x))
+
+
+def _determinant(x: Any) -> Any:
+    import sympy
+
+    return sympy.Determinant(x)
+
+
+def _log(x: Any) -> Any:
+    import sympy
+
+    return sympy.log(x)
+
+
+# functions of matrices, or of vectors, that SymPy has a form for: how many indices the argument has, and the form
+CALLED: dict[str, tuple[int, Callable[[Any], Any]]] = {
+    "det": (2, _determinant),
+    "logdet": (2, lambda x: _log(_determinant(x))),
+    "logabsdet": (2, lambda x: _log(abs(_determinant(x)))),
+    "softmax": (1, lambda x: _exp(x) / _total(_exp(x))),
+    "logsumexp": (1, lambda x: _log(_total(_exp(x)))),
+}
+
+
 def sympy_form(math: Math) -> Any:
     """The expression, or None where SymPy has no form for it (more than two indices)."""
     try:
@@ -50,7 +90,9 @@ def sympy_form(math: Math) -> Any:
 def _size(size: Size) -> Any:
     import sympy
 
-    return sympy.Integer(size) if isinstance(size, int) else sympy.Symbol(size, integer=True, positive=True)
+    letters, number = parts(size)
+    own = [times * sympy.Symbol(letter, integer=True, positive=True) for letter, times in letters]
+    return sum(own, sympy.Integer(number))
 
 
 def _number(value: Fraction | float) -> Any:
@@ -102,6 +144,12 @@ def _form(math: Math) -> Any:
         case Norm(of=of):
             inner = _form(of)
             return sympy.sqrt(sympy.Trace(sympy.MatMul(sympy.Transpose(inner), inner)))
+        case Inverse(of=of, pseudo=False):
+            return sympy.Inverse(_form(of))
+        case Called(function=function, args=(argument,)) if (
+            function in CALLED and rank(argument) <= CALLED[function][0]
+        ):
+            return CALLED[function][1](_form(argument))
         case Apply(function=function, args=(argument,)):
             inner, applied = _form(argument), _function(function)
             return applied(inner) if rank(argument) == 0 else ElementwiseApplyFunction(applied, inner)
@@ -112,9 +160,15 @@ def _form(math: Math) -> Any:
         case DiagonalOf(of=of):
             return sympy.DiagonalMatrix(_form(of)) * sympy.OneMatrix(_form(of).shape[0], 1)
         case Entry(of=of, positions=positions):
-            return _form(of)[(*positions, 0)[:2]]
+            return _form(of)[(*map(_size, positions), 0)[:2]]
         case Unit(size=size, position=k):
-            return sympy.Matrix([int(i == k) for i in range(size)]) if isinstance(size, int) else _unit(size, k)
+            return (
+                sympy.Matrix([int(i == k) for i in range(size)])
+                if isinstance(size, int)
+                else _vector(size, lambda i: sympy.KroneckerDelta(i, _size(k)))
+            )
+        case Counting(size=size):
+            return _vector(size, lambda i: i)
         case Listed(parts=parts):
             rows = [p.parts if isinstance(p, Listed) else (p,) for p in parts]
             return sympy.Matrix([[_form(entry) for entry in row] for row in rows])
@@ -158,8 +212,8 @@ def _arithmetic(math: Math) -> Any:
     raise NotImplementedError(type(math).__name__)
 
 
-def _unit(size: str, position: int) -> Any:
+def _vector(size: Size, entry: Callable[[Any], Any]) -> Any:
     import sympy
 
     i, j = sympy.symbols("i j", integer=True)
-    return sympy.FunctionMatrix(_size(size), 1, sympy.Lambda((i, j), sympy.KroneckerDelta(i, position)))
+    return sympy.FunctionMatrix(_size(size), 1, sympy.Lambda((i, j), entry(i)))

@@ -5,15 +5,22 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ..functions import FUNCTIONS
+from ..lengths import plus
+from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
     Apply,
+    Called,
     Chain,
+    Column,
+    Counting,
     Diag,
     DiagonalOf,
     Entry,
     Hadamard,
     Identity,
     Indexed,
+    Inverse,
+    Labelled,
     Letter,
     Listed,
     Math,
@@ -24,15 +31,19 @@ from ..notation import (
     Plus,
     Pow,
     Quotient,
+    Rows,
     Symbol,
     Times,
     Trace,
     Transpose,
+    Triangular,
     Unit,
     Zero,
+    rank,
+    transpose,
 )
-from .levels import ATOM, POWER, PRODUCT, SUM, factors, scientific
-from .names import SUBSCRIPTS, SUPERSCRIPTS, text_name
+from .levels import ATOM, CALLED, POWER, PRODUCT, SUM, called, factors, scientific
+from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, places, text_name, text_size
 
 INDICES = "ijklpqrstuv"
 
@@ -81,13 +92,11 @@ def _print(math: Math) -> tuple[str, int]:
         case Identity():
             return "I", ATOM
         case Unit(position=k):
-            return f"e{subscript(str(k + 1))}", ATOM
+            return f"e{subscript(text_size(plus(k, 1)))}", ATOM
         case Zero():
             return "0", ATOM
-        case Transpose(of=of):
-            return f"{at_least(of, ATOM)}ᵀ", POWER
-        case MatrixPower(of=of, count=count):
-            return f"{at_least(of, ATOM)}{superscript(str(count))}", POWER
+        case Transpose() | MatrixPower() | Inverse():
+            return _scripted(math), POWER
         case Pow(base=base, exponent=p, entrywise=entrywise):
             return _power(base, p, entrywise)
         case Plus(parts=parts):
@@ -108,13 +117,57 @@ def _print(math: Math) -> tuple[str, int]:
             return f"tr({text(of)})", ATOM
         case Diag(of=of) | DiagonalOf(of=of):
             return f"diag({text(of)})", ATOM
-        case Entry(of=of, positions=positions):
-            return f"{at_least(of, ATOM)}{subscript(','.join(str(k + 1) for k in positions))}", ATOM
+        case Called(function=function, args=args):
+            mark = "_rows" if rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes else ""
+            return called(FUNCTIONS_OF_MATRICES[function].text, [text(a) for a in args], mark), CALLED.get(
+                function, ATOM
+            )
+        case Entry() | Rows() | Column():
+            return _part(math), ATOM
+        case Triangular(of=of, offset=offset, lower=lower):
+            more = f", {offset}".replace("-", "−") if offset else ""
+            return f"{'tril' if lower else 'triu'}({text(of)}{more})", ATOM
+        case Counting(size=size):
+            return f"(0, …, {text_size(plus(size, -1))})ᵀ", POWER
+        case Labelled(labels=labels):
+            return f"onehot({text(labels)})" if rank(labels) else f"e_{{{text(labels)}}}", ATOM
         case Listed(parts=parts):
             return f"[{', '.join(map(text, parts))}]", ATOM
         case Indexed():
             return _indexed(math), PRODUCT
     raise TypeError(type(math).__name__)
+
+
+def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
+    """What has a superscript: Aᵀ, A⁻¹, A⁻ᵀ, A⁻², and columns A_{:,2:n}."""
+    match math:
+        case Transpose(of=Rows(of=of) as rows) if by_columns(of):
+            return f"{at_least(transpose(of), ATOM)}_{{:,{places(rows, text_size)}}}"
+        case Transpose(of=Counting(size=size)):
+            return f"(0, …, {text_size(plus(size, -1))})"
+        case Transpose(of=Inverse(of=of, pseudo=pseudo)):
+            return f"{at_least(of, ATOM)}{'⁺' if pseudo else '⁻'}ᵀ"
+        case MatrixPower(of=Inverse(of=of, pseudo=False), count=count):
+            return f"{at_least(of, ATOM)}{superscript(str(-count))}"
+        case Inverse(of=of, pseudo=pseudo):
+            return f"{at_least(of, ATOM)}{'⁺' if pseudo else '⁻¹'}"
+        case MatrixPower(of=of, count=count):
+            return f"{at_least(of, ATOM)}{superscript(str(count))}"
+    return f"{at_least(math.of, ATOM)}ᵀ"
+
+
+def _part(math: Entry | Rows | Column) -> str:
+    """Entries, rows and columns, by their place."""
+    match math:
+        case Entry(of=Called(function="eigenvalues", args=(of,)), positions=(k,)):
+            return f"λ{subscript(text_size(plus(k, 1)))}({text(of)})"
+        case Entry(of=of, positions=positions):
+            return f"{at_least(of, ATOM)}{subscript(','.join(text_size(plus(k, 1)) for k in positions))}"
+        case Column(of=Called(args=(of,)), position=k):
+            return f"v{subscript(text_size(plus(k, 1)))}({text(of)})"
+        case Rows(of=of):
+            return f"{at_least(of, ATOM)}_{{{places(math, text_size)}{',:' if rank(of) == 2 else ''}}}"
+    raise TypeError(type(math.of).__name__)
 
 
 def subscript(digits: str) -> str:

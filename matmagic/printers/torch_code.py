@@ -13,16 +13,22 @@ from fractions import Fraction
 
 from ..expr import Number
 from ..functions import code_of
-from ..lengths import Size
+from ..lengths import Size, plus
+from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
     Apply,
+    Called,
     Chain,
+    Column,
+    Counting,
     Diag,
     DiagonalOf,
     Entry,
     Hadamard,
     Identity,
     Indexed,
+    Inverse,
+    Labelled,
     Letter,
     Listed,
     Math,
@@ -33,16 +39,32 @@ from ..notation import (
     Plus,
     Pow,
     Quotient,
+    Rows,
     Symbol,
     Times,
     Trace,
     Transpose,
+    Triangular,
     Unit,
     Zero,
     rank,
     transpose,
 )
-from .torch_parts import ATOM, POWER, PRODUCT, SUM, UNARY, Axes, Piece, Shapes, number_code, position_code, size_code
+from .names import by_columns
+from .torch_parts import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    SUM,
+    UNARY,
+    Axes,
+    Piece,
+    Shapes,
+    number_code,
+    position_code,
+    size_code,
+    slice_code,
+)
 
 # forms: a scalar of shape () or (1, 1); a vector of shape (n,), (n, 1) or (1, n); a matrix; a number that broadcasts
 SCALAR, ONE_BY_ONE, FLAT, COLUMN, ROW, MATRIX = "()", "1,1", "n", "n,1", "1,n", "m,n"
@@ -146,6 +168,10 @@ class _Printer:
                 return Code(f"torch.eye({self.size(size)})", ATOM, MATRIX)
             case Unit(size=size, position=k):
                 return Code(f"torch.eye({self.size(size)})[{position_code(k, size, self.shapes)}]", ATOM, FLAT)
+            case Counting(size=size):
+                return Code(f"torch.arange(1.0 * {size_code(size, self.shapes).at_least(UNARY)})", ATOM, FLAT)
+            case Transpose(of=Rows(of=of) as rows) if by_columns(of):
+                return self.chosen(self.code(transpose(of)), rows, axis=1)
             case Transpose(of=of):
                 return self.transposed(self.code(of))
             case MatrixPower(of=of, count=count):
@@ -159,21 +185,52 @@ class _Printer:
                 return self.chain(parts)
             case Norm(of=of):
                 return Code(f"torch.linalg.norm({self.code(of).text})", ATOM, SCALAR)
-            case Apply(function=function, args=args):
-                codes = self.together([self.code(a) for a in args])
-                return Code(code_of(function, [c.text for c in codes]), ATOM, codes[0].form)
+            case Apply() | Called() | Inverse():
+                return self.function(math)
             case Trace(of=of):
                 return Code(f"torch.trace({self.code(of).text})", ATOM, SCALAR)
             case Diag(of=of):
                 return Code(f"torch.diag({self.to(self.code(of), FLAT).text})", ATOM, MATRIX)
             case DiagonalOf(of=of):
                 return Code(f"torch.diagonal({self.code(of).text})", ATOM, FLAT)
-            case Entry(of=of, positions=positions):
-                return self.entry(self.code(of), positions)
+            case Triangular(of=of, offset=offset, lower=lower):
+                more = f", {offset}" if offset else ""
+                return Code(f"torch.{'tril' if lower else 'triu'}({self.code(of).text}{more})", ATOM, MATRIX)
+            case Entry(of=of, positions=positions, sizes=sizes):
+                at = [position_code(k, size, self.shapes) for k, size in zip(positions, sizes, strict=True)]
+                return self.entry(self.code(of), at)
+            case Column(of=of, position=k, size=size):
+                return self.code(of).method(f"[:, {position_code(k, size, self.shapes)}]", FLAT)
+            case Rows(of=of):
+                return self.chosen(self.code(of), math, axis=0)
+            case Labelled(labels=labels, shape=shape):
+                own = self.to(self.code(labels), FLAT if rank(labels) else SCALAR)
+                if not rank(labels) and isinstance(labels, Symbol) and self.inputs[labels.name]:
+                    own = own.method(".squeeze()", SCALAR)  # of shape (1,)
+                return Code(
+                    f"torch.eye({self.size(shape[-1])})[{own.at_least(ATOM)}.long()]",
+                    ATOM,
+                    (FLAT, MATRIX)[rank(labels)],
+                )
             case Listed(parts=parts):
                 return self.listed(parts)
             case Indexed():
                 return self.einsum(math)
+        raise TypeError(type(math).__name__)
+
+    def function(self, math: Apply | Called | Inverse) -> Code:
+        """A call; vectors in one form, 1-D for functions of whole vectors."""
+        match math:
+            case Inverse(of=of, pseudo=pseudo):
+                return Code(f"torch.linalg.{'pinv' if pseudo else 'inv'}({self.code(of).text})", ATOM, MATRIX)
+            case Apply(function=function, args=args):
+                codes = self.together([self.code(a) for a in args])
+                texts = [_tensor(c) if _made_of_sizes(a) else c.text for a, c in zip(args, codes, strict=True)]
+                return Code(code_of(function, texts), ATOM, codes[0].form)
+            case Called(function=function, args=args, shape=shape):
+                codes = [self.to(self.code(a), (FLAT, MATRIX)[rank(a) - 1]) for a in args]
+                text = FUNCTIONS_OF_MATRICES[function].torch.format(*(c.text for c in codes))
+                return Code(text, ATOM, (SCALAR, FLAT, MATRIX)[len(shape)])
         raise TypeError(type(math).__name__)
 
     def filled(self, kind: str, shape: tuple[Size, ...], form: str) -> Code:
@@ -312,9 +369,20 @@ class _Printer:
 
     # ---- entries
 
-    def entry(self, code: Code, positions: tuple[int, ...]) -> Code:
-        places = {COLUMN: (*positions, 0), ROW: (0, *positions)}.get(code.form, positions)
-        return code.method(f"[{', '.join(map(str, places))}]", SCALAR)
+    def entry(self, code: Code, at: Sequence[str]) -> Code:
+        places = {COLUMN: (*at, "0"), ROW: ("0", *at)}.get(code.form, at)
+        return code.method(f"[{', '.join(places)}]", SCALAR)
+
+    def chosen(self, code: Code, rows: Rows, axis: int) -> Code:
+        """A slice along an axis of a matrix, or of a vector in any form."""
+        axis = 1 if code.form == ROW else axis
+        if (plus(rows.start, 1), rows.count, rows.step) == (rows.size, rows.size, -1):
+            return code.method(f".flip({axis})", code.form)
+        part = slice_code(rows.start, rows.count, rows.step, rows.size, self.shapes)
+        if part is None:
+            steps = f"torch.arange({self.size(rows.count)})"
+            part = f"{self.size(rows.start)} + {rows.step} * {steps}"
+        return code.method(f"[{':, ' * axis}{part}]", code.form)
 
     def listed(self, parts: Sequence[Math]) -> Code:
         if all(isinstance(p, Num) for p in parts):
@@ -353,6 +421,10 @@ def _made_of_sizes(math: Math) -> bool:
         case Quotient(top=top, bottom=bottom):
             return _made_of_sizes(top) and _made_of_sizes(bottom)
     return False
+
+
+def _tensor(code: Code) -> str:
+    return f"torch.tensor({code.text}.0)" if code.text.isdigit() else f"torch.tensor(1.0 * {code.at_least(PRODUCT)})"
 
 
 def _starts_row(parts: Sequence[Math]) -> bool:

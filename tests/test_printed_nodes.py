@@ -1,0 +1,284 @@
+"""Notation of functions of matrices, slices, triangles and labels: exact text and LaTeX, and code against evaluate.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from corefixtures import leaf_value, run_code, shapes_of
+from torch import Tensor
+
+from matmagic.calling import float64
+from matmagic.evaluate import evaluate
+from matmagic.expr import (
+    Node,
+    add,
+    arange,
+    basis,
+    delta,
+    elementwise,
+    entry,
+    number,
+    onehot,
+    power,
+    product,
+    scale,
+    selection,
+    size_of,
+    transpose,
+    triangle,
+)
+from matmagic.lengths import Size, length
+from matmagic.matrix_functions import of
+from matmagic.notation import rank
+from matmagic.printers.latex import latex
+from matmagic.printers.sympy_form import sympy_form
+from matmagic.printers.text import text
+from matmagic.printers.torch_code import torch_code
+from matmagic.rendering import NoNotation, notation
+from matmagic.trace import input_leaf
+
+SIZES = {"m": 3, "n": 5, "k": 4}
+LAYOUTS = {
+    "plain": shapes_of("x: n, z: m, u: n-1, A: m n, B: n n, C: n n, S: n n, W: k m n, t:, y: m, c:"),
+    "columns": shapes_of("x: n 1, z: m 1, u: n-1 1, A: m n, B: n n, C: n n, S: n n, W: k m n, t: 1 1, y: m 1, c: 1"),
+    "rows": shapes_of("x: 1 n, z: 1 m, u: 1 n-1, A: m n, B: n n, C: n n, S: n n, W: k m n, t: 1, y: 1 m, c:"),
+}
+x, z, u, A, B, C, S, W, t, y, c = (input_leaf(name, shape)[0] for name, shape in LAYOUTS["plain"].items())
+
+
+def values(shapes: Mapping[str, tuple[Size, ...]]) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    found = {}
+    for name, shape in shapes.items():
+        found[name] = torch.rand([length(s, SIZES) for s in shape], generator=generator, dtype=torch.float64) + 0.2
+    for name in "BC":
+        found[name] += torch.eye(SIZES["n"], dtype=torch.float64)
+    found["S"] = found["S"] @ found["S"].T + torch.eye(SIZES["n"], dtype=torch.float64)
+    for name in "yc":
+        found[name] = torch.randint(0, 4, found[name].shape, generator=generator)
+    return found
+
+
+def ein(spec: str, *nodes: Node, sizes: str = "") -> Node:
+    """The einsum; `sizes` says "i=n" of letters that no operand has."""
+    left, _, out = spec.partition("->")
+    known = dict(pair.split("=") for pair in sizes.split())
+    factors = list(zip(nodes, left.split(","), strict=True))
+    known |= {letter: size for node, own in factors for letter, size in zip(own, node.shape, strict=True)}
+    return product([(node, list(map(ord, own))) for node, own in factors], [known[i] for i in out], list(map(ord, out)))
+
+
+def plus(*nodes: Node) -> Node:
+    return add([(1, node) for node in nodes], nodes[0].shape)
+
+
+def last(node: Node) -> Node:
+    return entry(node, 0, "n-1")
+
+
+inv = of("inverse", B)
+first, shifted = selection("n-1", "n", 0), selection("n-1", "n", 1)
+flip = selection("n", "n", "n-1", -1)
+differences = plus(ein("ij,j->i", shifted, x), scale(-1, ein("ij,j->i", first, x)))
+
+PRINTED: dict[str, tuple[Node, str]] = {
+    # functions of matrices
+    "B⁻¹": (inv, "B^{-1}"),
+    "B⁻ᵀ": (transpose(inv), r"B^{-\top}"),
+    "(B + t C)⁻¹": (of("inverse", plus(B, ein(",ij->ij", t, C))), "(B + t C)^{-1}"),
+    "(B + t C)⁻ᵀ": (transpose(of("inverse", plus(B, ein(",ij->ij", t, C)))), r"(B + t C)^{-\top}"),
+    "B⁻¹ C x": (ein("ij,jk,k->i", inv, C, x), "B^{-1} C x"),
+    "xᵀ B⁻¹ x": (ein("i,ij,j->", x, inv, x), r"x^{\top} B^{-1} x"),
+    "B⁻²": (ein("ij,jk->ik", inv, inv), "B^{-2}"),
+    "−B⁻ᵀ x xᵀ B⁻ᵀ": (scale(-1, ein("ji,j,k,lk->il", inv, x, x, inv)), r"-B^{-\top} x x^{\top} B^{-\top}"),
+    "Aᵀ(A Aᵀ)⁻¹ z": (
+        ein("ji,jk,k->i", A, of("inverse", ein("ik,jk->ij", A, A)), z),
+        r"A^{\top} (A A^{\top})^{-1} z",
+    ),
+    "A⁺": (of("pinv", A), "A^{+}"),
+    "A⁺ᵀ": (transpose(of("pinv", A)), r"A^{+\top}"),
+    "det(B)": (of("det", B), r"\det(B)"),
+    "det(B + t C)": (of("det", plus(B, ein(",ij->ij", t, C))), r"\det(B + t C)"),
+    "det(B) B⁻ᵀ": (ein(",ji->ij", of("det", B), inv), r"\det(B) B^{-\top}"),
+    "det(B)²": (power(of("det", B), 2), r"\det(B)^{2}"),
+    "x / det(B)": (ein(",i->i", power(of("det", B), -1), x), r"\frac{x}{\det(B)}"),
+    "log det(B)": (of("logdet", B), r"\log\det(B)"),
+    "(log det(B)) x": (ein(",i->i", of("logdet", B), x), r"(\log\det(B)) x"),
+    "2 log det(B)": (scale(2, of("logdet", B)), r"2 \log\det(B)"),
+    "(log det(B))²": (power(of("logdet", B), 2), r"(\log\det(B))^{2}"),
+    "log |det(B)|": (of("logabsdet", B), r"\log \lvert \det(B) \rvert"),
+    "sign det(B)": (of("signdet", B), r"\operatorname{sign}\det(B)"),
+    "expm(t B)": (of("expm", ein(",ij->ij", t, B)), "e^{t B}"),
+    "expm(Bᵀ) x": (ein("ji,j->i", of("expm", B), x), r"e^{B^{\top}} x"),
+    "L_exp(B, C)": (of("expm_frechet", B, C), r"L_{\exp}(B, C)"),
+    "chol(S)": (of("cholesky", S), r"\operatorname{chol}(S)"),
+    "chol(S)⁻ᵀ": (transpose(of("inverse", of("cholesky", S))), r"\operatorname{chol}(S)^{-\top}"),
+    "λ(S)": (of("eigenvalues", S), r"\lambda(S)"),
+    "λ₁(S)": (entry(of("eigenvalues", S), 0, 0), r"\lambda_{1}(S)"),
+    "λₙ(S)": (last(of("eigenvalues", S)), r"\lambda_{n}(S)"),
+    "v₁(S) v₁(S)ᵀ": (
+        ein("ik,jk,k->ij", *[of("eigenvectors", S)] * 2, basis("n", 0)),
+        r"v_{1}(S) v_{1}(S)^{\top}",
+    ),
+    "vₙ(S) vₙ(S)ᵀ": (
+        ein("ik,jk,k->ij", *[of("eigenvectors", S)] * 2, basis("n", "n-1")),
+        r"v_{n}(S) v_{n}(S)^{\top}",
+    ),
+    "V(S) diag(x) V(S)ᵀ": (
+        ein("ik,jk,k->ij", *[of("eigenvectors", S)] * 2, x),
+        r"V(S) \operatorname{diag}(x) V(S)^{\top}",
+    ),
+    "‖A‖_*": (of("nuclear", A), r"\lVert A \rVert_*"),
+    "‖A‖₂²": (power(of("spectral", A), 2), r"\lVert A \rVert_2^{2}"),
+    "polar(A)": (of("polar", A), r"\operatorname{polar}(A)"),
+    "u₁(A) v₁(A)ᵀ": (of("top_singular", A), r"u_1(A) v_1(A)^{\top}"),
+    # functions of vectors
+    "softmax(x)": (of("softmax", x), r"\operatorname{softmax}(x)"),
+    "softmax(A x)": (of("softmax", ein("ij,j->i", A, x)), r"\operatorname{softmax}(A x)"),
+    "softmax(x)ᵀ x": (ein("i,i->", of("softmax", x), x), r"\operatorname{softmax}(x)^{\top} x"),
+    "softmax(x) ⊙ x": (ein("i,i->i", of("softmax", x), x), r"\operatorname{softmax}(x) \odot x"),
+    "diag(softmax(x)) − softmax(x) softmax(x)ᵀ": (
+        plus(ein("ij,i->ij", delta("n"), of("softmax", x)), scale(-1, ein("i,j->ij", *[of("softmax", x)] * 2))),
+        r"\operatorname{diag}(\operatorname{softmax}(x)) - \operatorname{softmax}(x) \operatorname{softmax}(x)^{\top}",
+    ),
+    "softmax(x)₁": (entry(of("softmax", x), 0, 0), r"(\operatorname{softmax}(x))_{1}"),
+    "logsumexp(x)": (of("logsumexp", x), r"\operatorname{logsumexp}(x)"),
+    "max(x)": (of("max", x), r"\max(x)"),
+    "min(x − 𝟏)": (of("min", plus(x, number(-1, ("n",)))), r"\min(x - 𝟏)"),
+    "prod(x)": (of("prod", x), r"\operatorname{prod}(x)"),
+    "e_{argmax(x)}": (of("argmax", x), r"e_{\arg\max(x)}"),
+    "softmax_rows(A)": (of("softmax", A), r"\operatorname{softmax}_{\mathrm{rows}}(A)"),
+    "softmax_rows(Aᵀ)ᵀ": (
+        transpose(of("softmax", transpose(A))),
+        r"\operatorname{softmax}_{\mathrm{rows}}(A^{\top})^{\top}",
+    ),
+    "logsumexp_rows(A)": (of("logsumexp", A), r"\operatorname{logsumexp}_{\mathrm{rows}}(A)"),
+    "max_rows(A)": (of("max", A), r"\max_{\mathrm{rows}}(A)"),
+    "e_{argmin_rows(A)}": (of("argmin", A), r"e_{\arg\min_{\mathrm{rows}}(A)}"),
+    "softmax_rows(A B) C": (
+        ein("ij,jk->ik", of("softmax", ein("ij,jk->ik", A, B)), C),
+        r"\operatorname{softmax}_{\mathrm{rows}}(A B) C",
+    ),
+    # triangles
+    "triu(B)": (ein("ij,ij->ij", triangle("n", "n", 0), B), r"\operatorname{triu}(B)"),
+    "triu(A, 1)": (ein("ij,ij->ij", triangle("m", "n", 1), A), r"\operatorname{triu}(A, 1)"),
+    "tril(A)": (ein("ji,ij->ij", triangle("n", "m", 0), A), r"\operatorname{tril}(A)"),
+    "tril(B, −1)": (ein("ji,ij->ij", triangle("n", "n", 1), B), r"\operatorname{tril}(B, -1)"),
+    "tril(Bᵀ)": (ein("ji,ji->ij", triangle("n", "n", 0), B), r"\operatorname{tril}(B^{\top})"),
+    "triu(B ⊙ C)": (ein("ij,ij,ij->ij", B, triangle("n", "n", 0), C), r"\operatorname{triu}(B \odot C)"),
+    "triu(𝟏 𝟏ᵀ)": (triangle("m", "n", 0), r"\operatorname{triu}(𝟏 𝟏^{\top})"),
+    "tril(𝟏 𝟏ᵀ) x": (ein("ji,j->i", triangle("n", "n", 0), x), r"\operatorname{tril}(𝟏 𝟏^{\top}) x"),
+    "𝟏ᵀ triu(A) 𝟏": (ein("ij,ij->", triangle("m", "n", 0), A), r"𝟏^{\top} \operatorname{triu}(A) 𝟏"),
+    "tril(B) x": (ein("ji,ij,j->i", triangle("n", "n", 0), B, x), r"\operatorname{tril}(B) x"),
+    # slices
+    "x_{2:n}": (ein("ij,j->i", shifted, x), "x_{2:n}"),
+    "x_{2:n} − x_{1:n−1}": (differences, "x_{2:n} - x_{1:n-1}"),
+    "‖x_{2:n} − x_{1:n−1}‖²": (ein("i,i->", differences, differences), r"\lVert x_{2:n} - x_{1:n-1} \rVert^{2}"),
+    "I_{2:n,:}": (shifted, "I_{2:n,:}"),
+    "I_{:,2:n} u": (ein("ij,i->j", shifted, u), "I_{:,2:n} u"),
+    "A_{2:m,:} x": (ein("ij,jk,k->i", selection("m-1", "m", 1), A, x), "A_{2:m,:} x"),
+    "A_{:,2:n}": (ein("ij,kj->ik", A, shifted), "A_{:,2:n}"),
+    "A_{:,2:n} u": (ein("ij,kj,k->i", A, shifted, u), "A_{:,2:n} u"),
+    "x_{n:−1:1}": (ein("ij,j->i", flip, x), "x_{n:-1:1}"),
+    "xᵀ x_{n:−1:1}": (ein("i,ij,j->", x, flip, x), r"x^{\top} x_{n:-1:1}"),
+    "x_{1:2:5}": (ein("ij,j->i", selection(3, "n", 0, 2), x), "x_{1:2:5}"),
+    "x_{n:−2:n−2}": (ein("ij,j->i", selection(2, "n", "n-1", -2), x), "x_{n:-2:n-2}"),
+    "B_{2:n,:} B_{2:n,:}ᵀ": (ein("ij,jk,lk,ml->im", shifted, B, B, shifted), r"B_{2:n,:} B_{2:n,:}^{\top}"),
+    "I_{2:n,:} I_{:,1:n−1}": (ein("ij,kj->ik", shifted, first), "I_{2:n,:} I_{:,1:n-1}"),
+    "(x + exp(x))_{2:n}": (ein("ij,j->i", shifted, plus(x, elementwise("exp", x))), r"(x + \exp(x))_{2:n}"),
+    # positions and sizes
+    "xₙ": (last(x), "x_{n}"),
+    "x_{n−1}": (entry(x, 0, "n-2"), "x_{n-1}"),
+    "eₙ": (basis("n", "n-1"), "e_{n}"),
+    "x₁ xₙ": (ein(",->", entry(x, 0, 0), last(x)), "x_{1} x_{n}"),
+    "B_{1,n}": (entry(entry(B, 1, "n-1"), 0, 0), "B_{1,n}"),
+    "x / (n − 1)": (ein(",i->i", power(size_of("n-1"), -1), x), r"\frac{x}{n - 1}"),
+    # counting and labels
+    "(0, …, n−1)ᵀ": (arange("n"), r"(0, \dots, n-1)^{\top}"),
+    "(0, …, n−1) x": (ein("i,i->", arange("n"), x), r"(0, \dots, n-1) x"),
+    "onehot(y)": (onehot(y, "k"), r"\operatorname{onehot}(y)"),
+    "e_{c}": (onehot(c, "k"), "e_{c}"),
+    "onehot(y) x": (ein("ij,j->i", onehot(y, "n"), x), r"\operatorname{onehot}(y) x"),
+    "tr(onehot(y) Aᵀ)": (ein("ij,ij->", onehot(y, "n"), A), r"\operatorname{tr}(\operatorname{onehot}(y) A^{\top})"),
+    "e_{c}ᵀ x": (ein("i,i->", onehot(c, "n"), x), r"e_{c}^{\top} x"),
+    # functions of sizes
+    "log(n) x": (ein(",i->i", elementwise("log", size_of("n")), x), r"\log(n) x"),
+}
+
+
+@pytest.mark.parametrize("line", PRINTED)
+def test_text_and_latex(line: str) -> None:
+    node, tex = PRINTED[line]
+    math = notation(node)
+    assert (text(math), latex(math)) == (line, tex)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("line", PRINTED)
+def test_code(line: str, layout: str) -> None:
+    node, _ = PRINTED[line]
+    shapes = LAYOUTS[layout]
+    inputs = values(shapes)
+    leaves = {name: squeezed(value) for name, value in inputs.items()}
+    axes = {name: input_leaf(name, shape)[1] for name, shape in shapes.items()}
+    math = notation(node)
+    code = torch_code(math, axes, shapes, ("()", "n", "m,n")[rank(math)])
+    found = run_code(code, inputs)
+    with float64():
+        right = evaluate(node, leaves, SIZES)
+    assert found.shape == right.shape, code
+    assert torch.allclose(found, right, rtol=1e-9, atol=1e-9), code
+
+
+IN_SYMPY = [
+    "B⁻ᵀ",
+    "−B⁻ᵀ x xᵀ B⁻ᵀ",
+    "det(B) B⁻ᵀ",
+    "(log det(B)) x",
+    "log |det(B)|",
+    "softmax(x) ⊙ x",
+    "logsumexp(x)",
+    "xₙ",
+    "eₙ",
+    "x / (n − 1)",
+    "(0, …, n−1)ᵀ",
+]
+
+
+@pytest.mark.parametrize("line", IN_SYMPY)
+def test_sympy_on_explicit_matrices(line: str) -> None:
+    import sympy
+
+    node, _ = PRINTED[line]
+    sizes = {"n": 3}
+    inputs = {name: value[..., :3] for name, value in values(LAYOUTS["plain"]).items() if name in "xB"}
+    inputs["B"] = inputs["B"][:3]
+    form = sympy_form(notation(node))
+    form = form.subs({sympy.Symbol("n", integer=True, positive=True): 3})
+    symbols = form.atoms(sympy.MatrixSymbol)
+    form = form.xreplace({s: sympy.Matrix(inputs[str(s)].reshape(s.shape).tolist()) for s in symbols}).doit()
+    form = form.as_explicit() if hasattr(form, "as_explicit") else sympy.Matrix([[form]])
+    found = torch.tensor(sympy.Matrix(form).evalf().tolist(), dtype=torch.float64)
+    right = evaluate(node, inputs, sizes)
+    assert torch.allclose(found.reshape(right.shape), right)
+
+
+def test_no_sympy_where_it_has_no_such_function() -> None:
+    assert all(sympy_form(notation(PRINTED[line][0])) is None for line in ("A⁺", "chol(S)", "triu(B)", "max_rows(A)"))
+
+
+WITHOUT_MATRIX_FORM = {
+    "a batch of inverses": of("pinv", W),
+    "softmax along the last of three axes": of("softmax", W),
+    "a function of a part with three axes": of("logsumexp", W),
+    "labels of two axes": onehot(A, "k"),
+    "a function without a name": of("expm_frechet_by_matrix", B, C, C),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_MATRIX_FORM)
+def test_without_matrix_form(name: str) -> None:
+    with pytest.raises(NoNotation):
+        notation(WITHOUT_MATRIX_FORM[name])
