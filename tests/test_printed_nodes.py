@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
-from corefixtures import leaf_value, run_code, shapes_of
+from corefixtures import run_code, shapes_of, squeezed
 from torch import Tensor
 
 from matmagic.calling import float64
