@@ -1,24 +1,28 @@
-"""Rows for layers of networks: linear maps, normalisations, attention."""
+"""Rows for layers of networks: linear maps, normalisations, attention, convolutions and pooling."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import product
+from typing import Any
 
 import torch.nn.functional as F
 
 from ..expr import permute, power, triangle
-from .indexing import cut
+from .indexing import cut, getitem
 from .reductions import variance
 from .shaping import cat
 from .table import (
     NotTraced,
+    Row,
     Sizes,
     Traced,
     along,
     contract,
     count_along,
+    filled,
     matmul,
     mean,
     minus,
@@ -159,3 +163,86 @@ def _attention(
     elif attn_mask is not None:
         scores = plus([(1, scores), (1, attn_mask)])
     return matmul(along("softmax", scores, -1), value)
+
+
+# ---- sliding windows ----------------------------------------------------------------------------------------------
+
+
+def _each(value: Any, count: int) -> Sequence[int]:
+    """One number for each axis: 2, (2,) and (2, 3)."""
+    numbers = [value] if isinstance(value, int) else list(value)
+    return numbers * count if len(numbers) == 1 else numbers
+
+
+def _windows(
+    sizes: Sizes, a: Traced, lengths: Sequence[int], strides: Sequence[int], gaps: Sequence[int]
+) -> Iterator[tuple[tuple[int, ...], Traced]]:
+    """For each place in a window of the last axes, the entries that stand there as the window slides."""
+    for place in product(*map(range, lengths)):
+        slices = []
+        for k, length, stride, gap in zip(place, lengths, strides, gaps, strict=True):
+            after = (length - 1 - k) * gap
+            slices.append(slice(k * gap or None, -after if after else None, stride))
+        yield place, getitem(sizes, a, (Ellipsis, *slices))
+
+
+def _padded(sizes: Sizes, a: Traced, widths: Sequence[int]) -> Traced:
+    """Zeros on both sides of the last axes."""
+    for dim, width in zip(range(-len(widths), 0), widths, strict=True):
+        groups = [*a.groups[:dim], sizes.group(width), *a.groups[len(a.axes) + dim + 1 :]]
+        a = cat(sizes, [filled(0, groups), a, filled(0, groups)], dim) if width else a
+    return a
+
+
+@row("conv1d", "conv2d", "conv3d")
+def _convolution(
+    sizes: Sizes, a: Traced, weight: Traced, bias: Traced | None = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Traced:  # fmt: skip
+    """Σ over the places k of the kernel and the channels c of w_ock a_c(l+k)"""
+    count = len(weight.axes) - 2
+    if groups != 1 or padding == "same":
+        raise NotTraced("a convolution is traced without groups, and with its padding in numbers")
+    padded = _padded(sizes, a, _each(0 if padding == "valid" else padding, count))
+    lengths = [sizes.count(group) for group in weight.groups[2:]]
+    batch, place = range(len(a.axes) - count - 1), [("at", k) for k in range(count)]
+    taps = []
+    for at, window in _windows(sizes, padded, lengths, _each(stride, count), _each(dilation, count)):
+        tap = getitem(sizes, weight, (slice(None), slice(None), *at))
+        taps.append(contract([(window, [*batch, "in", *place]), (tap, ["out", "in"])], [*batch, "out", *place]))
+    if bias is not None:
+        taps.append(Traced(bias.node, (*bias.axes, *[()] * count)))
+    return plus([(1, tap) for tap in taps])
+
+
+def _pooled(count: int) -> Row:
+    """The mean over each window."""
+
+    def rule(
+        sizes: Sizes, a: Traced, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+        count_include_pad: bool = True, divisor_override: int | None = None,
+    ) -> Traced:  # fmt: skip
+        if any(_each(padding, count)) or ceil_mode or divisor_override:
+            raise NotTraced("pooling is traced without padding and rounding up")
+        lengths = _each(kernel_size, count)
+        strides = lengths if stride in (None, [], ()) else _each(stride, count)
+        parts = [window for _, window in _windows(sizes, a, lengths, strides, [1] * count)]
+        return plus([(Fraction(1, len(parts)), part) for part in parts])
+
+    return rule
+
+
+def _pooled_to_one(count: int) -> Row:
+    """The mean over whole axes."""
+
+    def rule(_: Sizes, a: Traced, output_size: Any) -> Traced:
+        if any(size != 1 for size in _each(output_size, count)):
+            raise NotTraced("adaptive pooling is traced down to one entry")
+        return mean(a, range(-count, 0), True)
+
+    return rule
+
+
+for _count in (1, 2):
+    row(f"avg_pool{_count}d")(_pooled(_count))
+    row(f"adaptive_avg_pool{_count}d")(_pooled_to_one(_count))
