@@ -1,24 +1,32 @@
 """Functions applied entry by entry: one row each, with its derivative and how it is written.
 
-A slope is the derivative by one argument, as an expression of the arguments.  At points where there is none (relu and
-abs at 0) it is what torch takes.  Source: the standard table of derivatives.
+A slope is the derivative by one argument, as an expression of the arguments, so that slopes have slopes.  At points
+where there is none (relu and abs at 0, ties of a maximum) it is what torch takes, or one side.  Truth values are 1 and 0.
+Sources: the standard table of derivatives; for the gamma functions DLMF 5.2 and 5.15 (https://dlmf.nist.gov/5).
 """
 
 from __future__ import annotations
 
+import ast
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .expr import Node, add, elementwise, multiply, number, power, scale, zero
+from .expr import Node, Number, Product, Sum, add, elementwise, multiply, number, power, scale, zero
+from .matrix_functions import NoDerivative
 
 Slope = Callable[..., Node]
+LAST_POLYGAMMA = 4
 
 
 @dataclass(frozen=True)
 class Function:
-    """An entrywise function: its torch code, how it is written, and its derivative by each argument."""
+    """An entrywise function: its torch code, how it is written, and its derivative by each argument.
+
+    The code is a name, or a template with {0}, {1}, …; ({0}) is put in brackets where the argument needs them.
+    """
 
     torch: str
     latex: str
@@ -26,9 +34,41 @@ class Function:
     slopes: tuple[Slope, ...]
 
 
-def _plus_one(x: Node, coefficient: float = 1) -> Node:
-    """1 + c·x"""
-    return add([(1, number(1, x.shape)), (coefficient, x)], x.shape)
+def of(name: str, *args: Node) -> Node:
+    """The function of these arguments in its plainest form: maximum(x, 0) is relu(x).
+
+    >>> from matmagic.expr import leaf
+    >>> x = leaf("x", ("n",))
+    >>> of("maximum", x, zero(("n",))) is of("relu", x)
+    True
+    """
+    plainer = PLAINER[name](*args) if name in PLAINER else None
+    return elementwise(name, *args) if plainer is None else plainer
+
+
+def number_in(node: Node) -> Number | None:
+    """The number that every entry is, None if they depend on anything."""
+    match node:
+        case Sum(terms=()):
+            return Fraction(0)
+        case Product(factors=()):
+            return Fraction(1)
+        case Sum(terms=((c, Product(factors=())),)):
+            return c
+    return None
+
+
+# ---- slopes -------------------------------------------------------------------------------------------------------
+
+
+def _shifted(value: float, x: Node, coefficient: float = 1) -> Node:
+    """value + c·x"""
+    return add([(value, number(1, x.shape)), (coefficient, x)], x.shape)
+
+
+def _less(a: Node, b: Node) -> Node:
+    """a - b"""
+    return add([(1, a), (-1, b)], a.shape)
 
 
 def _of(name: str) -> Slope:
@@ -36,45 +76,259 @@ def _of(name: str) -> Slope:
     return lambda x: elementwise(name, x)
 
 
+def _flat(x: Node, *_: Node) -> Node:
+    """0: the function is constant between its jumps."""
+    return zero(x.shape)
+
+
+def _to(exponent: float | Fraction, inside: Slope, coefficient: float = 1) -> Slope:
+    """c·inside(x)^p"""
+    return lambda x: scale(coefficient, power(inside(x), exponent))
+
+
+def _gaussian(coefficient: float, sign: int, inside: Slope) -> Slope:
+    """c·exp(±inside(x)²)"""
+    return lambda x: scale(coefficient, elementwise("exp", scale(sign, power(inside(x), 2))))
+
+
+def _itself(x: Node) -> Node:
+    return x
+
+
 def _sigmoid_slope(x: Node) -> Node:
     s = elementwise("sigmoid", x)
-    return multiply(s, _plus_one(s, -1))
+    return multiply(s, _shifted(1, s, -1))
 
 
-def _erf_slope(x: Node) -> Node:
-    return scale(2 / math.sqrt(math.pi), elementwise("exp", scale(-1, power(x, 2))))
+def _elu_slope(x: Node) -> Node:
+    """exp(min(x, 0))"""
+    return elementwise("exp", scale(-1, elementwise("relu", scale(-1, x))))
+
+
+def _sinc_slope(x: Node) -> Node:
+    """(cos πx - sinc x) / x, 0 at 0"""
+    rise = _less(elementwise("cos", scale(math.pi, x)), elementwise("sinc", x))
+    return multiply(rise, elementwise("reciprocal_or_0", x))
+
+
+def _polygamma_slope(order: int) -> Slope:
+    """ψ⁽ⁿ⁾′ = ψ⁽ⁿ⁺¹⁾"""
+
+    def slope(x: Node) -> Node:
+        if order == LAST_POLYGAMMA:
+            raise NoDerivative(f"the derivative of polygamma({order}, x) has no rule here")
+        return elementwise(f"polygamma{order + 1}", x)
+
+    return slope
+
+
+def _pow_by_base(x: Node, y: Node) -> Node:
+    """y x^(y-1)"""
+    return multiply(y, of("pow", x, _shifted(-1, y)))
+
+
+def _pow_by_exponent(x: Node, y: Node) -> Node:
+    """x^y log x"""
+    return multiply(of("pow", x, y), elementwise("log", x))
+
+
+def _over_squares(sign: int, chosen: Callable[[Node, Node], Node]) -> Slope:
+    """±chosen / (y² + x²)"""
+
+    def slope(y: Node, x: Node) -> Node:
+        squares = add([(1, power(y, 2)), (1, power(x, 2))], x.shape)
+        return scale(sign, multiply(chosen(y, x), power(squares, -1)))
+
+    return slope
+
+
+def _larger(a: Node, b: Node) -> Node:
+    """1 where a > b"""
+    return elementwise("step", _less(a, b))
+
+
+def _one_less_square(x: Node) -> Node:
+    """1 - x²"""
+    return _shifted(1, power(x, 2), -1)
+
+
+def _one_plus_square(x: Node) -> Node:
+    """1 + x²"""
+    return _shifted(1, power(x, 2))
+
+
+_ROOT = Fraction(-1, 2)
+
+
+def _operator(name: str, *slopes: Slope, torch: str = "") -> Function:
+    """A row for a function that goes by its name."""
+    return Function(torch or f"torch.{name}", rf"\operatorname{{{name}}}", name, slopes)
 
 
 FUNCTIONS: dict[str, Function] = {
     "exp": Function("torch.exp", r"\exp", "exp", (_of("exp"),)),
-    "expm1": Function("torch.expm1", r"\operatorname{expm1}", "expm1", (_of("exp"),)),
-    "log": Function("torch.log", r"\log", "log", (lambda x: power(x, -1),)),
-    "log1p": Function("torch.log1p", r"\operatorname{log1p}", "log1p", (lambda x: power(_plus_one(x), -1),)),
+    "expm1": _operator("expm1", _of("exp")),
+    "log": Function("torch.log", r"\log", "log", (_to(-1, _itself),)),
+    "log1p": _operator("log1p", _to(-1, lambda x: _shifted(1, x))),
     "sin": Function("torch.sin", r"\sin", "sin", (_of("cos"),)),
     "cos": Function("torch.cos", r"\cos", "cos", (lambda x: scale(-1, elementwise("sin", x)),)),
-    "tan": Function("torch.tan", r"\tan", "tan", (lambda x: _plus_one(power(elementwise("tan", x), 2)),)),
+    "tan": Function("torch.tan", r"\tan", "tan", (lambda x: _one_plus_square(elementwise("tan", x)),)),
     "sinh": Function("torch.sinh", r"\sinh", "sinh", (_of("cosh"),)),
     "cosh": Function("torch.cosh", r"\cosh", "cosh", (_of("sinh"),)),
-    "tanh": Function("torch.tanh", r"\tanh", "tanh", (lambda x: _plus_one(power(elementwise("tanh", x), 2), -1),)),
-    "asin": Function(
-        "torch.asin", r"\arcsin", "arcsin", (lambda x: power(_plus_one(power(x, 2), -1), Fraction(-1, 2)),)
+    "tanh": Function("torch.tanh", r"\tanh", "tanh", (lambda x: _one_less_square(elementwise("tanh", x)),)),
+    "asin": Function("torch.asin", r"\arcsin", "arcsin", (_to(_ROOT, _one_less_square),)),
+    "acos": Function("torch.acos", r"\arccos", "arccos", (_to(_ROOT, _one_less_square, -1),)),
+    "atan": Function("torch.atan", r"\arctan", "arctan", (_to(-1, _one_plus_square),)),
+    "asinh": Function("torch.asinh", r"\operatorname{arsinh}", "arsinh", (_to(_ROOT, _one_plus_square),)),
+    "acosh": Function(
+        "torch.acosh", r"\operatorname{arcosh}", "arcosh", (_to(_ROOT, lambda x: _shifted(-1, power(x, 2))),)
     ),
-    "acos": Function(
-        "torch.acos", r"\arccos", "arccos", (lambda x: scale(-1, power(_plus_one(power(x, 2), -1), Fraction(-1, 2))),)
-    ),
-    "atan": Function("torch.atan", r"\arctan", "arctan", (lambda x: power(_plus_one(power(x, 2)), -1),)),
+    "atanh": Function("torch.atanh", r"\operatorname{artanh}", "artanh", (_to(-1, _one_less_square),)),
+    "atan2": _operator("atan2", _over_squares(1, lambda y, x: x), _over_squares(-1, lambda y, x: y)),
+    "sinc": _operator("sinc", _sinc_slope),
     "sigmoid": Function("torch.sigmoid", r"\sigma", "σ", (_sigmoid_slope,)),
-    "softplus": Function("F.softplus", r"\operatorname{softplus}", "softplus", (_of("sigmoid"),)),
-    "relu": Function("torch.relu", r"\operatorname{relu}", "relu", (_of("step"),)),
-    "step": Function("torch.relu(torch.sign({}))", r"\operatorname{step}", "step", (lambda x: zero(x.shape),)),
-    "abs": Function("torch.abs", r"\operatorname{abs}", "abs", (_of("sign"),)),
-    "sign": Function("torch.sign", r"\operatorname{sign}", "sign", (lambda x: zero(x.shape),)),
-    "erf": Function("torch.erf", r"\operatorname{erf}", "erf", (_erf_slope,)),
+    "softplus": _operator("softplus", _of("sigmoid"), torch="F.softplus"),
+    "logaddexp": _operator(
+        "logaddexp", lambda a, b: elementwise("sigmoid", _less(a, b)), lambda a, b: elementwise("sigmoid", _less(b, a))
+    ),
+    "erf": _operator("erf", _gaussian(2 / math.sqrt(math.pi), -1, _itself)),
+    "erfinv": _operator("erfinv", _gaussian(math.sqrt(math.pi) / 2, 1, _of("erfinv"))),
+    "lgamma": Function("torch.lgamma", r"\log\Gamma", "logΓ", (_of("digamma"),)),
+    "digamma": Function("torch.digamma", r"\psi", "ψ", (_of("polygamma1"),)),
+    **{
+        f"polygamma{n}": Function(
+            f"torch.polygamma({n}, {{0}})", rf"\psi^{{({n})}}", f"ψ⁽{'⁰¹²³⁴'[n]}⁾", (_polygamma_slope(n),)
+        )
+        for n in range(1, LAST_POLYGAMMA + 1)
+    },
+    "xlogy": _operator("xlogy", lambda x, y: elementwise("log", y), lambda x, y: multiply(x, power(y, -1))),
+    "pow": _operator("pow", _pow_by_base, _pow_by_exponent),
+    "relu": _operator("relu", _of("step")),
+    "elu": _operator("elu", _elu_slope, torch="F.elu"),
+    "abs": _operator("abs", _of("sign")),
+    "maximum": Function("torch.maximum", r"\max", "max", (_larger, lambda a, b: _shifted(1, _larger(a, b), -1))),
+    "minimum": Function(
+        "torch.minimum", r"\min", "min", (lambda a, b: _larger(b, a), lambda a, b: _shifted(1, _larger(b, a), -1))
+    ),
+    "where": _operator(
+        "where", _flat, lambda c, a, b: c, lambda c, a, b: _shifted(1, c, -1), torch="torch.where({0}, {1}, {2})"
+    ),
+    "step": _operator("step", _flat, torch="torch.relu(torch.sign({0}))"),
+    "equals": _operator("equals", _flat, _flat, torch="({0} == {1}).double()"),
+    "sign": _operator("sign", _flat),
+    "floor": _operator("floor", _flat),
+    "ceil": _operator("ceil", _flat),
+    "round": _operator("round", _flat),
+    "trunc": _operator("trunc", _flat),
+    # 1/x, and 0 where x = 0
+    "reciprocal_or_0": Function(
+        "torch.nan_to_num(1 / ({0}), torch.nan, 0.0, 0.0)", r"\operatorname{recip}_0", "recip₀",
+        (lambda x: scale(-1, power(elementwise("reciprocal_or_0", x), 2)),),
+    ),
+    # √x whose slope at 0 is 0: a distance that is 0 for one pair has no derivative there, and torch takes 0
+    "root": Function(
+        "torch.sqrt", r"\operatorname{sqrt}", "sqrt",
+        (lambda x: scale(Fraction(1, 2), elementwise("reciprocal_or_0", elementwise("root", x))),),
+    ),
+    # x itself, a constant to autograd
+    "detach": Function("({0})", r"\operatorname{sg}", "sg", (_flat,)),
+}  # fmt: skip
+
+
+# ---- plainer forms ------------------------------------------------------------------------------------------------
+
+
+def _plainer_maximum(a: Node, b: Node) -> Node | None:
+    """max(a, 0) = relu(a)"""
+    return elementwise("relu", b if number_in(a) == 0 else a) if 0 in (number_in(a), number_in(b)) else None
+
+
+def _plainer_minimum(a: Node, b: Node) -> Node | None:
+    """min(a, b) = -max(-a, -b)"""
+    larger = _plainer_maximum(scale(-1, a), scale(-1, b))
+    return None if larger is None else scale(-1, larger)
+
+
+def _plainer_where(c: Node, a: Node, b: Node) -> Node | None:
+    """A condition that is a number decides; where(1 - c, a, b) = where(c, b, a)."""
+    match number_in(c), c:
+        case (0 | 1) as known, _:
+            return a if known else b
+        case None, Sum(terms=((1, Product(factors=())), (-1, other)) | ((-1, other), (1, Product(factors=())))):
+            return of("where", other, b, a)
+    return a if a is b else None
+
+
+def _plainer_pow(x: Node, y: Node) -> Node | None:
+    """A power with a number for exponent is a node of its own."""
+    exponent = number_in(y)
+    return None if exponent is None else power(x, exponent)
+
+
+PLAINER: dict[str, Callable[..., Node | None]] = {
+    "maximum": _plainer_maximum,
+    "minimum": _plainer_minimum,
+    "where": _plainer_where,
+    "pow": _plainer_pow,
 }
 
 
-def code_of(name: str, arguments: list[str]) -> str:
-    """The call as torch code."""
+# ---- code ---------------------------------------------------------------------------------------------------------
+
+_PLACE = re.compile(r"(?<!\w)\(\{(\d)\}\)|\{(\d)\}")  # ({0}) that are not a call's brackets, or {0}
+_PYTHON_NUMBER = re.compile(r"(?:\w+\.shape\[\d+\]|torch\.inf|\d+(?:\.\d*)?(?:e-?\d+)?|[()*/+\s-])+")
+_TRUTHS = (  # codes that are 1 or 0, as conditions
+    (re.compile(r"torch\.relu\(torch\.sign\((.*)\)\)"), "{} > 0"),
+    (re.compile(r"\((.*)\)\.double\(\)"), "{}"),
+)
+
+
+def code_of(name: str, arguments: Sequence[str]) -> str:
+    """The call as torch code.
+
+    >>> code_of("where", ["torch.relu(torch.sign(x))", "x + y", "0.0"])
+    'torch.where(x > 0, x + y, 0.0)'
+    >>> code_of("reciprocal_or_0", ["x"]), code_of("detach", ["x - y"]), code_of("log", ["2"])
+    ('torch.nan_to_num(1 / x, torch.nan, 0.0, 0.0)', '(x - y)', 'torch.log(torch.tensor(2.0))')
+    """
     template = FUNCTIONS[name].torch
-    inside = ", ".join(arguments)
-    return template.format(inside) if "{}" in template else f"{template}({inside})"
+    given = list(arguments)
+    if name == "where":
+        given[0] = _condition(given[0])
+    else:
+        given = [_tensor(a) for a in given]
+    if "{" not in template:
+        return f"{template}({', '.join(given)})"
+    return _PLACE.sub(lambda at: given[int(at[2])] if at[2] else _bracketed(given[int(at[1])]), template)
+
+
+def _bracketed(code: str) -> str:
+    """In brackets where anything could bind tighter."""
+    atoms = ast.Name | ast.Call | ast.Attribute | ast.Subscript
+    return code if code.isidentifier() or isinstance(ast.parse(code, mode="eval").body, atoms) else f"({code})"
+
+
+def _tensor(code: str) -> str:
+    """A Python number as a tensor, which torch's functions ask for."""
+    if not _PYTHON_NUMBER.fullmatch(code):
+        return code
+    return f"torch.tensor({f'{code}.0' if code.lstrip('-').isdigit() else f'1.0 * ({code})'})"
+
+
+def _condition(code: str) -> str:
+    """A truth value as a condition: x > 0, not step(x) != 0."""
+    for pattern, shown in _TRUTHS:
+        found = pattern.fullmatch(code)
+        if found and _balanced(found[1]):
+            return shown.format(found[1])
+    return f"{code} != 0"
+
+
+def _balanced(code: str) -> bool:
+    """Whether every bracket closes one that was opened here."""
+    depth = 0
+    for character in code:
+        depth += (character in "([{") - (character in ")]}")
+        if depth < 0:
+            return False
+    return depth == 0

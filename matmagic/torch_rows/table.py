@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..expr import Node, add, elementwise, multiply, number, permute, power, product, size_of
+from .. import functions
+from ..expr import Node, add, multiply, number, permute, power, product, size_of
 from ..lengths import Size, length
 from ..lengths import plus as plus_size
 from ..matrix_functions import of
@@ -240,7 +241,7 @@ def over(a: Traced, b: Traced) -> Traced:
 def applied(name: str, *arguments: Any) -> Traced:
     """A function of functions.py, entry by entry, its arguments broadcast."""
     parts = together(*map(traced, arguments))
-    return Traced(elementwise(name, *(p.node for p in parts)), parts[0].axes)
+    return Traced(functions.of(name, *(p.node for p in parts)), parts[0].axes)
 
 
 def where(condition: Any, a: Any, b: Any) -> Traced:
