@@ -171,6 +171,8 @@ def traced(value: Any) -> Traced:
     """A number as a traced scalar; a traced tensor as it is."""
     if isinstance(value, Traced):
         return value
+    if hasattr(value, "item"):  # a numpy number
+        value = value.item()
     if not isinstance(value, int | float):
         raise NotTraced(f"a {type(value).__name__} among the operands is not traced")
     if math.isnan(value):
