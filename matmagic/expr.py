@@ -326,6 +326,11 @@ def transpose(node: Node) -> Node:
     return permute(node, (1, 0))
 
 
+def broadcast(scalar: Node, shape: Sequence[Size]) -> Node:
+    """The tensor whose entries are all this scalar."""
+    return product([(scalar, ())], shape, range(len(shape)))
+
+
 # ---- products -----------------------------------------------------------------------------------------------------
 
 
@@ -415,6 +420,16 @@ class _Contraction:
         apart = (plus(at[0], k, -1) for at in positions.values() for k in at[1:])
         return any(isinstance(gap, int) and gap != 0 for gap in apart)
 
+    def drop_lone_units(self) -> None:
+        """Σ_i (e_k)_i is 1."""
+        uses = [label for _, labels in self.factors for label in labels]
+        lone = {
+            f for f in self.factors if isinstance(f[0], Basis) and f[1][0] not in self.out and uses.count(f[1][0]) == 1
+        }
+        self.factors = [f for f in self.factors if f not in lone]
+        for _, (label,) in lone:
+            self.sizes.pop(label)
+
     def count_free_sums(self) -> None:
         """A summed label that no factor has counts its size."""
         used = {label for _, labels in self.factors for label in labels} | set(self.out)
@@ -449,6 +464,7 @@ class _Contraction:
         self.join_powers()
         if self.disjoint():
             return zero(self.shape)
+        self.drop_lone_units()
         self.count_free_sums()
         node = self.distributed() or self.numbered()
         return scale(self.coefficient, node)

@@ -41,8 +41,8 @@ from .lengths import plus as size_plus
 from .matrix_functions import of
 from .walk import children, ordered, transform
 
-HOLE = -1  # the position of a basis vector that a loop moves
-NEAR = 2  # a run of n-2 … n entries is one over a size; shorter ones are literal
+FEW = 4  # as many alike factors are literal
+NEAR = 1  # a run of n-1 … n entries is one over a size; others are literal
 Positions = tuple[int, ...]
 
 
@@ -126,10 +126,10 @@ def _rolled_product(node: Product, sizes: Mapping[str, int]) -> Node:
         positions: list[int] = []
         skeleton = _skeleton(product(part, (), ()), positions)
         groups.setdefault(skeleton, []).append((part, tuple(positions)))
-    if all(len(members) <= NEAR for members in groups.values()):
+    if all(len(members) <= FEW for members in groups.values()):
         return node
     for skeleton, members in groups.items():
-        run = _run(skeleton, [at for _, at in members], sizes) if len(members) > NEAR else None
+        run = _run(skeleton, [at for _, at in members], sizes) if len(members) > FEW else None
         if run is None or run.masks or len(run.counts) != 1:
             kept += [factor for part, _ in members for factor in part]
         else:
@@ -241,7 +241,7 @@ def _skeleton(node: Node, positions: list[int]) -> Node:
     """The term with its basis vectors' positions taken out, in the order in which they stand."""
     if isinstance(node, Basis) and isinstance(node.position, int):
         positions.append(node.position)
-        return basis(node.shape[0], HOLE)
+        return basis(node.shape[0], -len(positions))  # each its own, so that alike terms don't fall together
     return _remade(node, [_skeleton(child, positions) for child in children(node)])
 
 
@@ -265,10 +265,15 @@ def _remade(node: Node, parts: Sequence[Node]) -> Node:
     return node
 
 
+def _is_hole(node: Node) -> bool:
+    """A basis vector whose position was taken out."""
+    return isinstance(node, Basis) and isinstance(node.position, int) and node.position < 0
+
+
 def _holes(node: Node) -> list[Size]:
     """The sizes of the holes, in the same order."""
     if isinstance(node, Basis):
-        return [node.shape[0]] if node.position == HOLE else []
+        return [node.shape[0]] if _is_hole(node) else []
     return [size for child in children(node) for size in _holes(child)]
 
 
@@ -277,7 +282,7 @@ _Kinds = Iterator[tuple[int | None, Size, Size]]
 
 def _lifted(node: Node, kinds: _Kinds, counts: Sequence[Size]) -> tuple[Node, tuple[int, ...]]:
     """The skeleton for all loop indices at once: their axes, sorted, stand after the node's own."""
-    if isinstance(node, Basis) and node.position == HOLE:
+    if _is_hole(node):
         loop, position, size = next(kinds)
         if loop is None:
             return basis(size, position), ()

@@ -88,7 +88,8 @@ def traced_sizes(shapes: Shapes, turn: int) -> dict[str, int]:
     """Sizes for a trace, far enough from each other and from small numbers that n-1, n and 3 can't be confused."""
     letters = letters_of(shapes.of)
     literals = [t for shape in shapes.of.values() for t in shape if isinstance(t, int)]
-    apart = (size for size in itertools.count(7 + 2 * turn, 5) if all(abs(size - fixed) > 2 for fixed in literals))
+    steps = itertools.accumulate(itertools.cycle((4, 3) if turn else (3, 4)), initial=6 + 2 * turn)
+    apart = (size for size in steps if all(abs(size - fixed) > 1 for fixed in literals))
     return assign(letters, list(itertools.islice(apart, len(letters) + 3)), shapes.conditions)
 
 

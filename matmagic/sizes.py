@@ -11,25 +11,30 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, permutations
+from functools import partial
+from itertools import permutations, product
 
 from .canonical import key
 from .errors import TraceError
 from .expr import (
+    Call,
     Elementwise,
     Node,
     Number,
+    OneHot,
     Power,
     Product,
     Sum,
     add,
+    broadcast,
     elementwise,
     multiply,
     number,
     power,
+    scale,
     size_of,
 )
-from .lengths import plus
+from .lengths import Size, length, plus
 from .loops import rolled
 from .trace import Trace
 from .walk import children, rebuild
@@ -83,57 +88,93 @@ def _joined(a: Node, b: Node, first: Mapping[str, int], second: Mapping[str, int
     if isinstance(a, Product) and isinstance(b, Product):
         same = [labels for _, labels in a.factors] == [labels for _, labels in b.factors] and a.sizes == b.sizes
         return rebuild(a, parts) if same else None
-    if isinstance(a, Elementwise) and isinstance(b, Elementwise):
+    if isinstance(a, Elementwise | Call) and isinstance(b, Elementwise | Call):
         return rebuild(a, parts) if a.function == b.function else None
-    return rebuild(a, parts) if isinstance(a, Power) and isinstance(b, Power) and a.exponent == b.exponent else None
+    if isinstance(a, OneHot):
+        return rebuild(a, parts)
+    return _joined_powers(a, b, parts[a.base], first, second) if isinstance(a, Power) and isinstance(b, Power) else None
+
+
+def _joined_powers(a: Power, b: Power, base: Node, first: Mapping[str, int], second: Mapping[str, int]) -> Node | None:
+    """A power whose exponent may be a function of the sizes: det(X)^(1/n)."""
+    if a.exponent == b.exponent:
+        return power(base, a.exponent)
+    exponent = _size_number(a.exponent, b.exponent, first, second)
+    if exponent is None:
+        return None
+    return elementwise("pow", base, broadcast(exponent, base.shape))
 
 
 def _size_number(c: Number, d: Number, first: Mapping[str, int], second: Mapping[str, int]) -> Node | None:
-    """A scalar that is c at the first sizes and d at the second: a literal, or a number times a function of sizes."""
+    """A scalar that is c at the first sizes and d at the second: a literal, or made of a function of the sizes.
+
+    Tried: a simple fraction times a function of sizes, such a function and a number, any number times a function.
+    """
     if c == d:
         return number(c)
-    for node, value in _candidates(list(first)):
-        ratios = [float(c) / value(first), float(d) / value(second)]
-        if math.isclose(*ratios, rel_tol=1e-13):
-            short = Fraction(ratios[0]).limit_denominator(24)
-            exact = short if math.isclose(float(short), ratios[0], rel_tol=1e-13) and short != 0 else ratios[0]
-            return multiply(node, number(exact))
+    known = [(make, value(first), value(second)) for make, value in _candidates(tuple(first))]
+    known = [(make, a, b) for make, a, b in known if math.isfinite(a) and math.isfinite(b)]
+    for make, a, b in known:
+        short = _short(float(c) / a)
+        if short is not None and math.isclose(float(c) / a, float(d) / b, rel_tol=1e-13):
+            return multiply(make(), number(short))
+    for make, a, b in known:
+        times = _short((float(c) - float(d)) / (a - b)) if a != b else None
+        if times is not None and (abs(times) == 1 or not float(c).is_integer()):  # whole numbers meet many of these
+            return add([(times, make()), (float(c) - float(times) * a, number(1))], ())
+    for make, a, b in known:
+        if math.isclose(float(c) / a, float(d) / b, rel_tol=1e-13):
+            return multiply(make(), number(float(c) / a))
     return None
+
+
+def _short(value: float) -> Fraction | None:
+    """The simple fraction that a number is up to rounding."""
+    short = Fraction(value).limit_denominator(24)
+    return short if short and math.isclose(float(short), value, rel_tol=1e-12) else None
 
 
 _Value = Callable[[Mapping[str, int]], float]
 EXPONENTS = tuple(Fraction(p) for p in ("1", "-1", "1/2", "-1/2", "2", "-2", "3/2", "-3/2", "3", "-3"))
 SHIFTS = (0, -1, 1, -2, 2)
+TIMES = tuple(Fraction(p) for p in ("1", "-1", "1/2", "-1/2"))
+BASES = (2.0, 2 * math.pi, math.pi, math.e, 10.0)
 
 
-def _candidates(letters: Sequence[str]) -> Iterator[tuple[Node, _Value]]:
-    """Numbers made of sizes that code is likely to hold, simplest first."""
-    shifted = [(letter, less) for less in SHIFTS for letter in letters]
-    for letter, less in shifted:
-        for p in EXPONENTS:
-            yield power(size_of(plus(letter, less)), p), _power_of([(letter, less)], p)
-    for one, other in combinations(shifted, 2):
-        both = multiply(*(size_of(plus(*pair)) for pair in (one, other)))
-        for p in EXPONENTS[:4]:
-            yield power(both, p), _power_of([one, other], p)
+def _candidates(letters: Sequence[str]) -> Iterator[tuple[Callable[[], Node], _Value]]:
+    """Functions of sizes that code is likely to hold, simplest first; each with what makes its expression."""
+    shifted = [plus(letter, less) for less in SHIFTS for letter in letters]
+    sums = [plus(one, other, sign) for one, other in permutations(letters, 2) for sign in (1, -1)]
+    quotients = [((one, 1), (other, sign)) for one, other in permutations(shifted, 2) for sign in (1, -1)]
+    products: list[tuple[tuple[Size, int], ...]] = [((size, 1),) for size in [*shifted, *sums]]
+    for factors in [*products, *quotients]:
+        for p in EXPONENTS if len(factors) == 1 else EXPONENTS[:4]:
+            yield partial(_made_of, factors, p), partial(_value_of, factors, p)
     for letter in letters:
-        yield elementwise("log", size_of(letter)), lambda sizes, letter=letter: math.log(sizes[letter])  # type: ignore[misc]
-    for one, other in permutations(letters, 2):
-        for sign in (1, -1):
-            for p in EXPONENTS[:4]:
-                size = size_of(plus(one, other, sign))
-                yield (
-                    power(size, p),
-                    lambda sizes, one=one, other=other, sign=sign, p=p: _real_power(  # type: ignore[misc]
-                        sizes[one] + sign * sizes[other], p
-                    ),
-                )
+        yield partial(_logarithm, letter), lambda sizes, letter=letter: math.log(sizes[letter])  # type: ignore[misc]
+    for base, letter, times in product(BASES, letters, TIMES):
+        yield partial(_exponential, base, letter, times), partial(_exponential_value, base, letter, times)
 
 
-def _power_of(pairs: Sequence[tuple[str, int]], exponent: Fraction) -> _Value:
-    return lambda sizes: _real_power(math.prod(sizes[letter] + less for letter, less in pairs), exponent)
+def _made_of(factors: Sequence[tuple[Size, int]], exponent: Fraction) -> Node:
+    return power(multiply(*(power(size_of(size), sign) for size, sign in factors)), exponent)
 
 
-def _real_power(base: int, exponent: Fraction) -> float:
-    """base ** exponent; nothing that a number could equal where that isn't real."""
-    return float(base ** float(exponent)) if base > 0 else math.inf
+def _value_of(factors: Sequence[tuple[Size, int]], exponent: Fraction, sizes: Mapping[str, int]) -> float:
+    """The product of sizes, or of their reciprocals, to a power; nan where that isn't real."""
+    numbers = [(length(size, sizes), sign) for size, sign in factors]
+    if any(n <= 0 for n, _ in numbers):
+        return math.nan
+    return float(math.prod(float(n) ** sign for n, sign in numbers) ** float(exponent))
+
+
+def _logarithm(letter: str) -> Node:
+    return elementwise("log", size_of(letter))
+
+
+def _exponential(base: float, letter: str, times: Fraction) -> Node:
+    return elementwise("pow", number(base), scale(times, size_of(letter)))
+
+
+def _exponential_value(base: float, letter: str, times: Fraction, sizes: Mapping[str, int]) -> float:
+    return float(base ** float(times * sizes[letter]))

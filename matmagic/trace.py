@@ -154,6 +154,7 @@ class _Known:
     value: Traced | Opaque
     version: int
     recorded: bool  # whether autograd follows it
+    view: tuple[Tensor, Any] | None = None  # the tensor and the index that it is a part of
 
 
 class _Below(TorchDispatchMode):
@@ -189,12 +190,13 @@ class _Tracing(Running):
         for name, tensor in inputs.items():
             self.record(tensor, Traced(*leaves[name]))
 
-    def record(self, tensor: Tensor, value: Traced | Opaque) -> None:
-        self.known[id(tensor)] = _Known(tensor, value, tensor._version, tensor.requires_grad)
+    def record(self, tensor: Tensor, value: Traced | Opaque, view: tuple[Tensor, Any] | None = None) -> None:
+        self.known[id(tensor)] = _Known(tensor, value, tensor._version, tensor.requires_grad, view)
 
     def enter(self, outputs: Sequence[Tensor], values: Sequence[Traced | Opaque]) -> None:
         for tensor, value in zip(outputs, values, strict=True):
-            self.record(tensor, value)
+            known = self.known.get(id(tensor))
+            self.record(tensor, value, known.view if known else None)
 
     def lookup(self, value: Any) -> Any:
         """The expression of an argument: tensors looked up, containers searched, anything else as it is."""
@@ -225,9 +227,25 @@ class _Tracing(Running):
             if any(isinstance(f, Opaque) for f in found) and not any(o is a for o in outputs for a in args):
                 found = self.from_below(func, args, kwargs, outputs, found)
             self.enter(outputs, found)
+            self.note_view(func, args, expressions[0], result)
         else:
             self.enter(outputs, [self.named(func, self.lookup(tensor)) for tensor in outputs])
         return result
+
+    def note_view(self, func: Any, args: Any, expressions: Any, result: Any) -> None:
+        """Remember which part of a tensor a view is; write a part that was changed in place back into the whole."""
+        if func is Tensor.__getitem__ and isinstance(result, Tensor) and result._base is not None:
+            self.record(result, self.known[id(result)].value, (args[0], expressions[1]))
+        changed = self.known.get(id(args[0])) if args and isinstance(args[0], Tensor) and result is args[0] else None
+        if changed is None or changed.view is None:
+            return
+        whole, index = changed.view
+        before, part = self.known[id(whole)], changed.value
+        if isinstance(before.value, Opaque) or isinstance(part, Opaque):
+            return
+        new = self.explain(Tensor.__setitem__, ROWS[Tensor.__setitem__], (before.value, index, part), {}, [whole])
+        self.record(whole, new[0], before.view)
+        self.record(changed.tensor, part, changed.view)
 
     def named(self, func: Any, found: Traced | Opaque) -> Traced | Opaque:
         """An expression found one level down; where there is none, the reason names the user's call."""

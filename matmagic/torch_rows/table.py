@@ -24,7 +24,7 @@ from ..lengths import Size, length
 from ..lengths import plus as plus_size
 from ..matrix_functions import of
 
-NEAR = 2  # how far from a size a number is taken for n-1, n+2, …; sizes of a trace are further apart
+NEAR = 1  # how far from a size a number is taken for n-1 or n+1; sizes of a trace are further apart
 FEW = 4  # numbers up to this are literals; sizes of a trace are larger
 
 Axes = tuple[tuple[int, ...], ...]
