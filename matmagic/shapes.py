@@ -84,12 +84,15 @@ def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
     return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)
 
 
+TRACED = ((6, 11, 15, 20, 23), (9, 14, 17, 22, 27))  # n, n-1, n m, n/m, … all grow by factors of their own
+
+
 def traced_sizes(shapes: Shapes, turn: int) -> dict[str, int]:
     """Sizes for a trace, far enough from each other and from small numbers that n-1, n and 3 can't be confused."""
     letters = letters_of(shapes.of)
     literals = [t for shape in shapes.of.values() for t in shape if isinstance(t, int)]
-    steps = itertools.accumulate(itertools.cycle((4, 3) if turn else (3, 4)), initial=6 + 2 * turn)
-    apart = (size for size in steps if all(abs(size - fixed) > 1 for fixed in literals))
+    more = itertools.count(TRACED[turn][-1] + 5, 5)
+    apart = (s for s in itertools.chain(TRACED[turn], more) if all(abs(s - fixed) > 1 for fixed in literals))
     return assign(letters, list(itertools.islice(apart, len(letters) + 3)), shapes.conditions)
 
 

@@ -124,7 +124,7 @@ def _end(sizes: Sizes, size: Size, given: Any, found: int) -> Size:
         return 0 if found == 0 else size if found == sizes.number(size) else size_plus(size, found - sizes.number(size))
     if given < 0:
         return size_plus(size, given)
-    return size if found == sizes.number(size) else sizes.symbol(found)
+    return size if found == sizes.number(size) else found if isinstance(size, int) else sizes.symbol(found)
 
 
 def one_hot(labels: Traced, classes: Size) -> Traced:
