@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import product
@@ -20,6 +19,7 @@ from .table import (
     Sizes,
     Traced,
     along,
+    applied,
     contract,
     count_along,
     filled,
@@ -34,7 +34,6 @@ from .table import (
     times,
     transposed,
     vector,
-    where,
 )
 
 
@@ -147,7 +146,7 @@ def _attention(
     sizes: Sizes, query: Traced, key: Traced, value: Traced, attn_mask: Traced | None = None, dropout_p: float = 0.0,
     is_causal: bool = False, *, scale: float | None = None, enable_gqa: bool = False,
 ) -> Traced:  # fmt: skip
-    """softmax(Q Kᵀ / √d) V"""
+    """softmax(Q Kᵀ / √d + M) V; a mask of truth values T is M = log T, 0 or -∞."""
     if dropout_p or enable_gqa:
         raise NotTraced("attention is traced without dropout and grouped queries")
     scores = matmul(query, transposed(key))
@@ -157,11 +156,9 @@ def _attention(
         scores = plus([(scale, scores)])
     if is_causal:
         (rows,), (columns,) = scores.sizes(-2), scores.sizes(-1)
-        scores = where(vector(permute(triangle(columns, rows, 0), (1, 0))), scores, -math.inf)
-    if attn_mask is not None and attn_mask.node in sizes.truths:
-        scores = where(attn_mask, scores, -math.inf)
-    elif attn_mask is not None:
-        scores = plus([(1, scores), (1, attn_mask)])
+        scores = plus([(1, scores), (1, applied("log", vector(permute(triangle(columns, rows, 0), (1, 0)))))])
+    if attn_mask is not None:
+        scores = plus([(1, scores), (1, applied("log", attn_mask) if attn_mask.node in sizes.truths else attn_mask)])
     return matmul(along("softmax", scores, -1), value)
 
 
