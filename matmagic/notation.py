@@ -8,7 +8,7 @@ Not known here: how a piece is found in an expression (rendering.py), and how it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
@@ -41,9 +41,9 @@ class Symbol(Math):
 
 @dataclass(frozen=True)
 class Letter(Math):
-    """A size as a number."""
+    """A size or an index as a number: n, i-1."""
 
-    letter: str
+    letter: Size
 
 
 @dataclass(frozen=True)
@@ -259,13 +259,50 @@ class Indexed(Math):
     sizes: tuple[tuple[int, Size], ...]
 
 
+@dataclass(frozen=True)
+class At(Math):
+    """The entry at indices, which count from 1: A_ij, x_{i+1}; of I it is δ_ij."""
+
+    of: Math
+    indices: tuple[Size, ...]
+
+
+@dataclass(frozen=True)
+class SumOver(Math):
+    """Σ of a scalar over indices, each from 1 to its size."""
+
+    indices: tuple[str, ...]
+    sizes: tuple[Size, ...]
+    of: Math
+
+
+@dataclass(frozen=True)
+class Over(Math):
+    """A function of matrix_functions.py of the vector whose entries are a scalar with this index."""
+
+    function: str
+    index: str
+    size: Size
+    args: tuple[Math, ...]
+    vector: bool
+
+
+@dataclass(frozen=True)
+class Holds(Math):
+    """1 where the relation (=, <, ≤) holds, else 0."""
+
+    left: Math
+    relation: str
+    right: Math
+
+
 # ---- making notation ----------------------------------------------------------------------------------------------
 
 
 def rank(math: Math) -> int:
     """0 scalar, 1 column, 2 matrix (a row counts as a matrix)."""
     match math:
-        case Num() | Letter() | Norm() | Trace() | Entry():
+        case Num() | Letter() | Norm() | Trace() | Entry() | At() | SumOver() | Holds():
             return 0
         case Symbol(shape=shape) | Zero(shape=shape) | Labelled(shape=shape) | Called(shape=shape):
             return len(shape)
@@ -275,6 +312,8 @@ def rank(math: Math) -> int:
             return 2
         case Rows(of=of):
             return rank(of)
+        case Over(vector=vector):
+            return int(vector)
         case Chain(parts=parts):
             return {(False, False): 2, (False, True): 1, (True, False): 2, (True, True): 0}[
                 _is_row(parts[0]), rank(parts[-1]) == 1
@@ -332,11 +371,19 @@ def transpose(math: Math) -> Math:
     return math if rank(math) == 0 else Transpose(math)
 
 
+def pieces(math: Math) -> Iterator[Math]:
+    """The piece and all that it is made of."""
+    yield math
+    for field in fields(math):
+        own = getattr(math, field.name)
+        for part in own if isinstance(own, tuple) else (own,):
+            if isinstance(part, Math):
+                yield from pieces(part)
+
+
 def transposes(math: Math) -> int:
     """How many transposes are written in a formula."""
-    inside: list[object] = [getattr(math, f.name) for f in fields(math)]
-    parts = [p for own in inside for p in (own if isinstance(own, tuple) else (own,))]
-    return isinstance(math, Transpose) + sum(transposes(p) for p in parts if isinstance(p, Math))
+    return sum(isinstance(piece, Transpose) for piece in pieces(math))
 
 
 def chain(parts: Iterable[Math]) -> Math:

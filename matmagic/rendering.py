@@ -49,7 +49,7 @@ from .notation import (
     transpose,
     transposes,
 )
-from .summing import Term, gathered, plus
+from .summing import Term, gathered, plus, scalar_term
 
 
 class NoNotation(ValueError):
@@ -179,7 +179,7 @@ class _Renderer:
             return self.scaled(c, inner)
         if isinstance(node, expr.Product):
             return _Contracting(self, node).term()
-        return _scalars_out([self.math(node)], None) if not node.shape else Term(Fraction(1), (), (), self.math(node))
+        return scalar_term([self.math(node)], None) if not node.shape else Term(Fraction(1), (), (), self.math(node))
 
     def listed(self, node: Node, terms: Sequence[tuple[Number, Node]]) -> Math | None:
         """A sum of s·e_k over all k as a list of scalars; of s·e_k e_lᵀ as a table."""
@@ -228,31 +228,11 @@ def _entries(node: Node, rank: int) -> list[tuple[tuple[int, ...], Number, Node]
     return [(tuple(at[k] for k in range(rank)), Fraction(1), expr.product(scalars, (), ()))]
 
 
-def _scalars_out(scalars: Sequence[Math], body: Math | None) -> Term:
-    """A term from scalar factors: negative powers and quotients go below the line."""
-    coefficient: Number = Fraction(1)
-    above: list[Math] = []
-    below: list[Math] = []
-    for s in scalars:
-        match s:
-            case Num(value=value):
-                coefficient = expr.exact(coefficient * value)
-            case Pow(base=base, exponent=p) if p < 0:
-                below.append(base if p == -1 else _root(base, -p))
-            case _:
-                above.append(s)
-    return Term(coefficient, tuple(above), tuple(below), body)
-
-
 def _units(factors: Sequence[expr.Factor]) -> dict[int, expr.Basis]:
     """The indices that one unit vector fixes."""
     units = [(at[0], f) for f, at in factors if isinstance(f, expr.Basis)]
     labels = [label for label, _ in units]
     return {label: unit for label, unit in units if labels.count(label) == 1}
-
-
-def _root(base: Math, p: Number) -> Math:
-    return Pow(base, p, False)
 
 
 class _Contracting:
@@ -336,7 +316,7 @@ class _Contracting:
         steps = (self.masked, self.trace, self.equal_pair, self.join, self.diagonal, self.entrywise, self.scale_rows)
         while any(step() for step in steps):
             pass
-        return _scalars_out(self.scalars, self.body())
+        return scalar_term(self.scalars, self.body())
 
     def masked(self) -> bool:
         """T_ij M_ij -> triu(M)_ij; Σ_ij too, as 𝟏ᵀ triu(M) 𝟏."""

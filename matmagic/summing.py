@@ -46,6 +46,22 @@ class Term:
         return Quotient(top, below[0] if len(below) == 1 else Times(tuple(below)))
 
 
+def scalar_term(scalars: Sequence[Math], body: Math | None) -> Term:
+    """A term from scalar factors: negative powers and quotients go below the line."""
+    coefficient: Number = Fraction(1)
+    above: list[Math] = []
+    below: list[Math] = []
+    for s in scalars:
+        match s:
+            case Num(value=value):
+                coefficient = exact(coefficient * value)
+            case Pow(base=base, exponent=p) if p < 0:
+                below.append(base if p == -1 else Pow(base, -p, False))
+            case _:
+                above.append(s)
+    return Term(coefficient, tuple(above), tuple(below), body)
+
+
 def _powers(scalars: Iterable[Math]) -> list[Math]:
     """Equal scalars as powers."""
     exponents: dict[Math, Number] = {}

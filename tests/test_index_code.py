@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import pytest
 import torch
-from corefixtures import run_code, shapes_of
+from corefixtures import leaf_value, run_code, shapes_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -36,22 +36,22 @@ from matmagic.lengths import Size, length
 from matmagic.matrix_functions import FUNCTIONS_OF_MATRICES, of
 from matmagic.printers.index_code import index_code
 from matmagic.printers.torch_parts import Axes, size_code
-from matmagic.trace import input_leaf, leaf_value
+from matmagic.trace import input_leaf
 
 SIZES = {"m": 3, "n": 5, "k": 4}
-SHAPES = shapes_of("x: n, y: n, z: m, A: m n, B: n n, C: n m, W: k m n, t:, l: m, c:")
-LAID_OUT = shapes_of("x: n 1, y: 1 n, z: m 1, A: m n, B: 1 n n, C: n m, W: k m n, t: 1 1, l: m 1, c: 1")
+SHAPES = shapes_of("x: n, y: n, z: m, A: m n, B: n n, C: n m, W: k m n, t:, s: m, c:")
+LAID_OUT = shapes_of("x: n 1, y: 1 n, z: m 1, A: m n, B: 1 n n, C: n m, W: k m n, t: 1 1, s: m 1, c: 1")
 FLATTENED: dict[str, Axes] = {"W": ((0, 1), (2,))}
 
 
-def values(shapes: dict[str, tuple[Size, ...]], seed: int) -> dict[str, Tensor]:
+def values(shapes: Mapping[str, tuple[Size, ...]], seed: int, sizes: Mapping[str, int] = SIZES) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     found = {}
     for name, shape in shapes.items():
-        found[name] = torch.rand([length(s, SIZES) for s in shape], generator=generator, dtype=torch.float64) + 0.5
-    found["B"] = found["B"] @ found["B"].mT + torch.eye(SIZES["n"], dtype=torch.float64)
-    for name in ("l", "c"):
-        found[name] = torch.randint(0, 4, found[name].shape, generator=generator)
+        found[name] = torch.rand([length(s, sizes) for s in shape], generator=generator, dtype=torch.float64) + 0.5
+    found["B"] = found["B"] @ found["B"].mT + torch.eye(sizes["n"], dtype=torch.float64)
+    for name in ("s", "c"):
+        found[name] = torch.randint(0, 3, found[name].shape, generator=generator)
     return found
 
 

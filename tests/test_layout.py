@@ -18,7 +18,7 @@ PACKAGE = Path(matmagic.__file__).parent
 ORDER = """
 errors options cells answers capture calling sampling
 lengths expr walk functions matrix_functions evaluate torch_rows trace canonical loops sizes simplify differentiate
-notation summing rendering printers
+notation summing rendering entries printers
 identities match state watching inference shapes autograd terms verify derivative claims reasons conditions
 counterexamples grading checking typeset static panel report magics
 """.split()

@@ -143,7 +143,7 @@ PRINTED: dict[str, tuple[Node, str]] = {
         plus(ein("ij,i->ij", delta("n"), of("softmax", x)), scale(-1, ein("i,j->ij", *[of("softmax", x)] * 2))),
         r"\operatorname{diag}(\operatorname{softmax}(x)) - \operatorname{softmax}(x) \operatorname{softmax}(x)^{\top}",
     ),
-    "softmax(x)₁": (entry(of("softmax", x), 0, 0), r"(\operatorname{softmax}(x))_{1}"),
+    "softmax(x)₁": (entry(of("softmax", x), 0, 0), r"\operatorname{softmax}(x)_{1}"),
     "logsumexp(x)": (of("logsumexp", x), r"\operatorname{logsumexp}(x)"),
     "max(x)": (of("max", x), r"\max(x)"),
     "min(x − 𝟏)": (of("min", plus(x, number(-1, ("n",)))), r"\min(x - 𝟏)"),

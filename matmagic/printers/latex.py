@@ -10,6 +10,7 @@ from ..lengths import plus
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
     Apply,
+    At,
     Called,
     Chain,
     Column,
@@ -18,6 +19,7 @@ from ..notation import (
     DiagonalOf,
     Entry,
     Hadamard,
+    Holds,
     Identity,
     Indexed,
     Inverse,
@@ -29,10 +31,12 @@ from ..notation import (
     Norm,
     Num,
     Ones,
+    Over,
     Plus,
     Pow,
     Quotient,
     Rows,
+    SumOver,
     Symbol,
     Times,
     Trace,
@@ -44,7 +48,7 @@ from ..notation import (
     transpose,
 )
 from .levels import ATOM, CALLED, POWER, PRODUCT, SUM, called, factors, scientific
-from .names import by_columns, latex_name, latex_size, places
+from .names import by_columns, joined, latex_name, latex_size, places
 
 INDICES = "ijklpqrstuv"
 
@@ -86,7 +90,7 @@ def _print(math: Math) -> tuple[str, int]:
         case Symbol(name=name):
             return latex_name(name), ATOM
         case Letter(letter=letter):
-            return latex_name(letter), ATOM
+            return latex_size(letter), ATOM if str(letter).isidentifier() else SUM
         case Ones():
             return "\U0001d7cf", ATOM
         case Identity():
@@ -124,7 +128,14 @@ def _print(math: Math) -> tuple[str, int]:
             mark = r"_{\mathrm{rows}}" if rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes else ""
             name = FUNCTIONS_OF_MATRICES[function].latex
             return called(name, [latex(a) for a in args], mark), CALLED.get(function, ATOM)
-        case Entry() | Rows() | Column():
+        case Over(function=function, index=index, args=args):
+            name = FUNCTIONS_OF_MATRICES[function].latex
+            return called(name, [latex(a) for a in args], f"_{{{index}}}"), CALLED.get(function, ATOM)
+        case SumOver(indices=indices, of=of):
+            return rf"\sum_{{{','.join(indices)}}} {at_least(of, PRODUCT)}", PRODUCT
+        case Holds(left=left, relation=relation, right=right):
+            return rf"[{latex(left)} {relation.replace('≤', chr(92) + 'le')} {latex(right)}]", ATOM
+        case Entry() | Rows() | Column() | At():
             return _part(math), ATOM
         case Triangular(of=of, offset=offset, lower=lower):
             more = f", {offset}" if offset else ""
@@ -206,11 +217,17 @@ def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
     return f"{_script_base(math.of)}^{{\\top}}"
 
 
-def _part(math: Entry | Rows | Column) -> str:
+def _part(math: Entry | Rows | Column | At) -> str:
     """Entries, rows and columns, by their place."""
     match math:
         case Entry(of=Called(function="eigenvalues", args=(of,)), positions=(k,)):
             return rf"\lambda_{{{latex_size(plus(k, 1))}}}({latex(of)})"
+        case At(of=Called(function="eigenvalues", args=(of,)), indices=(k,)):
+            return rf"\lambda_{{{latex_size(k)}}}({latex(of)})"
+        case At(of=Identity(), indices=indices):
+            return rf"\delta_{{{joined(indices, latex_size)}}}"
+        case At(of=of, indices=indices):
+            return _at(of, joined(indices, latex_size))
         case Entry(of=of, positions=positions):
             return _at(of, ",".join(latex_size(plus(k, 1)) for k in positions))
         case Column(of=Called(args=(of,)), position=k):
@@ -221,7 +238,8 @@ def _part(math: Entry | Rows | Column) -> str:
 
 
 def _at(of: Math, index: str) -> str:
-    if isinstance(of, Symbol | Identity) and "_" not in latex(of):
+    named = isinstance(of, Called | Over) and latex(of).endswith(")")
+    if named or (isinstance(of, Symbol | Identity) and "_" not in latex(of)):
         return f"{latex(of)}_{{{index}}}"
     return f"({latex(of)})_{{{index}}}"
 

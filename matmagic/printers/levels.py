@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..notation import Called, Chain, Hadamard, Math, Num, Quotient, rank
+from ..notation import Called, Chain, Hadamard, Math, Num, Quotient, SumOver, rank
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 
@@ -42,7 +42,7 @@ def factors(parts: tuple[Math, ...], at_least: Callable[[Math, int], str]) -> li
     *front, last = parts
     levels = [PRODUCT if isinstance(p, Num) else POWER for p in front]
     open_end = rank(last) > 0 or not any(isinstance(p, Chain) for p in front)
-    product = isinstance(last, Chain | Quotient | Hadamard | Called) or not front
+    product = isinstance(last, Chain | Quotient | Hadamard | Called | SumOver) or not front
     is_chain = front and not isinstance(front[0], Num) and rank(front[0]) > 0
     last_level = PRODUCT if open_end and product and not is_chain else POWER
     return [at_least(p, level) for p, level in zip(parts, [*levels, last_level], strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..lengths import Size, plus
 from ..notation import Math, Rows, rank, transpose, transposes
@@ -73,6 +73,8 @@ def text_size(size: Size) -> str:
 
     >>> text_size("2*n-1"), text_size(3)
     ('2n−1', '3')
+    >>> text_size("-i+n+1")
+    'n+1−i'
     """
     return _named(size, text_name).replace("*", "").replace("-", "−")
 
@@ -83,7 +85,16 @@ def latex_size(size: Size) -> str:
 
 
 def _named(size: Size, name: Callable[[str], str]) -> str:
-    return re.sub(r"[^\W\d]\w*", lambda letter: name(letter[0]), str(size))
+    """With the letters' names, a positive term first: n+1-i."""
+    terms = sorted(re.findall(r"[+-]?[^+-]+", str(size)), key=lambda term: term.startswith("-"))
+    line = terms[0] + "".join(term if term[0] in "+-" else f"+{term}" for term in terms[1:])
+    return re.sub(r"[^\W\d]\w*", lambda letter: name(letter[0]), line.removeprefix("+"))
+
+
+def joined(indices: Sequence[Size], size: Callable[[Size], str]) -> str:
+    """Indices side by side: ij, but i+1,j."""
+    shown = [size(index) for index in indices]
+    return "".join(shown) if all(len(s) == 1 and not s.isdigit() for s in shown) else ",".join(shown)
 
 
 def places(rows: Rows, size: Callable[[Size], str]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from ..functions import FUNCTIONS
-from ..lengths import plus
+from ..lengths import Size, plus
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
     Apply,
+    At,
     Called,
     Chain,
     Column,
@@ -17,6 +19,7 @@ from ..notation import (
     DiagonalOf,
     Entry,
     Hadamard,
+    Holds,
     Identity,
     Indexed,
     Inverse,
@@ -28,10 +31,12 @@ from ..notation import (
     Norm,
     Num,
     Ones,
+    Over,
     Plus,
     Pow,
     Quotient,
     Rows,
+    SumOver,
     Symbol,
     Times,
     Trace,
@@ -43,7 +48,7 @@ from ..notation import (
     transpose,
 )
 from .levels import ATOM, CALLED, POWER, PRODUCT, SUM, called, factors, scientific
-from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, places, text_name, text_size
+from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, joined, places, text_name, text_size
 
 INDICES = "ijklpqrstuv"
 
@@ -86,7 +91,7 @@ def _print(math: Math) -> tuple[str, int]:
         case Symbol(name=name):
             return text_name(name), ATOM
         case Letter(letter=letter):
-            return text_name(letter), ATOM
+            return text_size(letter), ATOM if str(letter).isidentifier() else SUM
         case Ones():
             return "𝟏", ATOM
         case Identity():
@@ -122,7 +127,14 @@ def _print(math: Math) -> tuple[str, int]:
             return called(FUNCTIONS_OF_MATRICES[function].text, [text(a) for a in args], mark), CALLED.get(
                 function, ATOM
             )
-        case Entry() | Rows() | Column():
+        case Over(function=function, index=index, args=args):
+            name = FUNCTIONS_OF_MATRICES[function].text
+            return called(name, [text(a) for a in args], f"_{index}"), CALLED.get(function, ATOM)
+        case SumOver(indices=indices, of=of):
+            return f"Σ_{''.join(indices)} {at_least(of, PRODUCT)}", PRODUCT
+        case Holds(left=left, relation=relation, right=right):
+            return f"[{text(left)} {relation} {text(right)}]", ATOM
+        case Entry() | Rows() | Column() | At():
             return _part(math), ATOM
         case Triangular(of=of, offset=offset, lower=lower):
             more = f", {offset}".replace("-", "−") if offset else ""
@@ -156,11 +168,17 @@ def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
     return f"{at_least(math.of, ATOM)}ᵀ"
 
 
-def _part(math: Entry | Rows | Column) -> str:
+def _part(math: Entry | Rows | Column | At) -> str:
     """Entries, rows and columns, by their place."""
     match math:
         case Entry(of=Called(function="eigenvalues", args=(of,)), positions=(k,)):
             return f"λ{subscript(text_size(plus(k, 1)))}({text(of)})"
+        case At(of=Called(function="eigenvalues", args=(of,)), indices=(k,)):
+            return f"λ{subscript(text_size(k))}({text(of)})"
+        case At(of=of, indices=indices):
+            base = "δ" if isinstance(of, Identity) else at_least(of, ATOM)
+            whole = base.isalpha() or (isinstance(of, Called | Over) and base.endswith(")"))
+            return f"{base if whole or base[0] == '(' else f'({base})'}{_indices(indices)}"
         case Entry(of=of, positions=positions):
             return f"{at_least(of, ATOM)}{subscript(','.join(text_size(plus(k, 1)) for k in positions))}"
         case Column(of=Called(args=(of,)), position=k):
@@ -168,6 +186,14 @@ def _part(math: Entry | Rows | Column) -> str:
         case Rows(of=of):
             return f"{at_least(of, ATOM)}_{{{places(math, text_size)}{',:' if rank(of) == 2 else ''}}}"
     raise TypeError(type(math.of).__name__)
+
+
+def _indices(indices: Sequence[Size]) -> str:
+    """_ij, _{i+1,j}, or ₁₂ for numbers."""
+    if all(isinstance(index, int) for index in indices):
+        return subscript(",".join(map(str, indices)))
+    shown = joined(indices, text_size)
+    return f"_{shown}" if shown.isalpha() else f"_{{{shown}}}"
 
 
 def subscript(digits: str) -> str:

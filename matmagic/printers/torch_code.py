@@ -216,7 +216,7 @@ class _Printer:
                 return self.listed(parts)
             case Indexed():
                 return self.einsum(math)
-        raise TypeError(type(math).__name__)
+        raise ValueError(f"no code for {type(math).__name__}")
 
     def function(self, math: Apply | Called | Inverse) -> Code:
         """A call; vectors in one form, 1-D for functions of whole vectors."""
