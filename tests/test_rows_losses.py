@@ -33,6 +33,7 @@ KINDS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "signs": torch.sign,
     "P": torch.sigmoid,
     "Q": torch.sigmoid,
+    "u": torch.exp,
     "v": torch.exp,
     "V": torch.exp,
     "counts": lambda t: (3 * t.abs()).floor(),
@@ -274,6 +275,21 @@ Laplace(x, v).log_prob(z)                             | x: n, v: n, z: n    | x 
 Exponential(v).log_prob(P)                            | v: n, P: n          | v P
 Cauchy(x, v).log_prob(z)                              | x: n, v: n, z: n    | x v z
 Bernoulli(logits=A @ x).log_prob(bits).sum()          | A: n m, x: m, bits: n | A x
+Bernoulli(probs=P).log_prob(bits)                     | P: n, bits: n       | P
+Categorical(logits=X).log_prob(y)                     | X: n m, y: n        | X
+Categorical(logits=A @ x).log_prob(y)                 | A: m n, x: n, y:    | A x
+Categorical(probs=V).log_prob(y).sum()                | V: n m, y: n        | V
+Categorical(logits=x).entropy()                       | x: m                | x
+Poisson(torch.exp(A @ x)).log_prob(counts)            | A: n m, x: m, counts: n | x
+Binomial(9, logits=x).log_prob(counts.clamp(max=9))   | x: n, counts: n     | x
+Geometric(P).log_prob(counts)                         | P: n, counts: n     | P
+Gamma(u, v).log_prob(P)                               | u: n, v: n, P: n    | u v P
+Beta(u, v).log_prob(P)                                | u: n, v: n, P: n    | u v P
+Dirichlet(v).log_prob(P / P.sum())                    | v: n, P: n          | v P
+StudentT(u, x, v).log_prob(z)                         | u: n, x: n, v: n, z: n | u x v z
+Uniform(-v, u + 1).log_prob(P)                        | u: n, v: n, P: n    | u v
+kl_divergence(torch.distributions.Normal(x, v), torch.distributions.Normal(z, u)) | x: n, v: n, z: n, u: n | x v z u
+MultivariateNormal(x, precision_matrix=M @ M.T + torch.eye(len(x))).log_prob(z) | x: n, M: n n, z: n | x M z
 MultivariateNormal(x, M @ M.T + torch.eye(len(x))).log_prob(z) | x: n, M: n n, z: n | x M z
 MultivariateNormal(x, scale_tril=torch.linalg.cholesky(M @ M.T + torch.eye(len(x)))).log_prob(z) | x: n, M: n n, z: n | x M
 MultivariateNormal(x, torch.eye(len(x))).log_prob(z)  | x: n, z: n          | x z
