@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 from ..expr import power
 from ..lengths import Size
+from .arithmetic import larger, rest
 from .indexing import one_hot
 from .reductions import log_softmax, vector_norm
 from .table import (
@@ -77,16 +78,6 @@ def _reduced(found: Traced | tuple[Traced, Traced], reduction: str) -> Traced:
     raise NotTraced(f"reduction={reduction!r} is not traced")
 
 
-def _less(a: Traced, b: Any) -> Traced:
-    """1 where a < b"""
-    return applied("step", minus(traced(b), a))
-
-
-def _rest(a: Traced) -> Traced:
-    """1 - a"""
-    return minus(traced(1), a)
-
-
 # ---- of a difference ----------------------------------------------------------------------------------------------
 
 
@@ -109,7 +100,7 @@ def _smooth_absolute(a: Traced, b: Traced, beta: float = 1.0) -> Traced:
     distance = applied("abs", minus(a, b))
     if beta == 0:
         return distance
-    return where(_less(distance, beta), plus([(1 / (2 * beta), raised(minus(a, b), 2))]), shifted(distance, -beta / 2))
+    return where(larger(beta, distance), plus([(1 / (2 * beta), raised(minus(a, b), 2))]), shifted(distance, -beta / 2))
 
 
 @loss(F.huber_loss)
@@ -117,7 +108,7 @@ def _huber(a: Traced, b: Traced, delta: float = 1.0, weight: Traced | None = Non
     """d²/2 where |d| < δ, else δ (|d| - δ/2)"""
     distance = applied("abs", minus(a, b))
     far = plus([(delta, distance), (-delta * delta / 2, traced(1))])
-    entries = where(_less(distance, delta), plus([(0.5, raised(minus(a, b), 2))]), far)
+    entries = where(larger(delta, distance), plus([(0.5, raised(minus(a, b), 2))]), far)
     return entries if weight is None else times(weight, entries)
 
 
@@ -214,7 +205,7 @@ def _multi_margin(
     own = _chosen(scores, at, hot)
     gaps = minus(scores, Traced(own.node, (*own.axes[:at], (), *own.axes[at:])))
     hinges = raised(applied("relu", shifted(gaps, margin)), p)
-    others = mean(times(_rest(hot), hinges), at)
+    others = mean(times(rest(hot), hinges), at)
     return others if weight is None else times(_chosen(hot, at, weight), others)
 
 
@@ -224,7 +215,7 @@ def _multi_margin(
 @loss(F.binary_cross_entropy)
 def _binary(p: Traced, y: Traced, weight: Traced | None = None) -> Traced:
     """-(y log p + (1 - y) log(1 - p))"""
-    entries = plus([(-1, times(y, applied("log", p))), (-1, times(_rest(y), applied("log", _rest(p))))])
+    entries = plus([(-1, times(y, applied("log", p))), (-1, times(rest(y), applied("log", rest(p))))])
     return entries if weight is None else times(entries, weight)
 
 
@@ -235,7 +226,7 @@ def _binary_of_logits(z: Traced, y: Traced, weight: Traced | None = None, pos_we
         entries = minus(applied("softplus", z), times(y, z))
     else:
         positive = times(times(pos_weight, y), applied("softplus", plus([(-1, z)])))
-        entries = plus([(1, positive), (1, times(_rest(y), applied("softplus", z)))])
+        entries = plus([(1, positive), (1, times(rest(y), applied("softplus", z)))])
     return entries if weight is None else times(entries, weight)
 
 
@@ -269,7 +260,7 @@ def _poisson(a: Traced, y: Traced, log_input: bool = True, full: bool = False, e
         return entries
     logs = applied("log", y)
     stirling = plus([(1, times(y, logs)), (-1, y), (0.5, logs), (0.5 * math.log(2 * math.pi), traced(1))])
-    return plus([(1, entries), (1, where(_less(traced(1), y), stirling, 0))])
+    return plus([(1, entries), (1, where(larger(y, 1), stirling, 0))])
 
 
 @loss(F.gaussian_nll_loss)
@@ -349,7 +340,7 @@ def _triplet_with_distance(
 def _cosine_embedding(a: Traced, b: Traced, y: Traced, margin: float = 0.0) -> Traced:
     """1 - cos where y = 1, max(0, cos - margin) where y = -1"""
     cosine = similarity(a, b, -1)
-    return where(applied("step", y), _rest(cosine), applied("relu", shifted(cosine, -margin)))
+    return where(applied("step", y), rest(cosine), applied("relu", shifted(cosine, -margin)))
 
 
 @loss(F.hinge_embedding_loss)
