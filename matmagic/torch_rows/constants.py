@@ -1,7 +1,7 @@
 """Rows for tensors of constants.
 
 A number that is a size stands for the size (`Sizes.symbol`).  What dtype and device a constant has makes no difference
-here; tensors that are not filled yet (torch.empty) and random ones have no row.
+here; random ones have no row.
 """
 
 from __future__ import annotations
