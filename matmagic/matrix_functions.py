@@ -186,6 +186,20 @@ def _eigenvectors(y: Call, pull: Pull) -> Sequence[Node]:
     return [pull("ab,ac,cb,ic,jb->ij", y, gaps, y, y)]
 
 
+def _singular_values(y: Call, pull: Pull) -> Sequence[Node]:
+    """U diag(s̄) Vᵀ"""
+    (x,) = y.args
+    left = call("left_singular", (*x.shape[:-1], y.shape[-1]), x)
+    right = call("right_singular", (*x.shape[:-2], y.shape[-1], x.shape[-1]), x)
+    return [pull("k,ik,kj->ij", left, right)]
+
+
+def _sorted(y: Call, pull: Pull) -> Sequence[Node]:
+    """The order that sorts the entries is constant around almost every point."""
+    (x,) = y.args
+    return [pull("k,ki->i", call("sorting", (*x.shape, x.shape[-1]), x))]
+
+
 def _softmax(y: Call, pull: Pull) -> Sequence[Node]:
     own, other = pull("i,i->i", y), pull("k,k,i->i", y, y)
     return [add([(1, own), (-1, other)], own.shape)]
@@ -264,5 +278,18 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
     "prod": MatrixFunction(
         1, _scalar, "torch.prod({0}, -1)", r"\operatorname{prod}", "prod",
         lambda y, pull: [pull(",,i->i", y, power(y.args[0], -1))],
+    ),
+    "singular_values": MatrixFunction(
+        2, _side, "torch.linalg.svdvals({0})", r"\sigma", "σ", _singular_values
+    ),
+    "left_singular": MatrixFunction(
+        2, _same, "torch.linalg.svd({0}, full_matrices=False).U", r"U", "U", _unknown
+    ),
+    "right_singular": MatrixFunction(
+        2, _same, "torch.linalg.svd({0}, full_matrices=False).Vh", r"V^{\top}", "Vᵀ", _unknown
+    ),
+    "sorted": MatrixFunction(1, _same, "torch.sort({0}).values", r"\operatorname{sort}", "sort", _sorted),
+    "sorting": MatrixFunction(
+        1, _same, "torch.eye(({0}).shape[-1])[torch.argsort({0})]", r"\operatorname{sorting}", "sorting", _constant
     ),
 }  # fmt: skip

@@ -28,7 +28,7 @@ from .expr import Elementwise, Leaf, Node, leaf
 from .lengths import Size, length
 from .torch_rows import ROWS, Axes, NotTraced, Sizes, SplitLeaf, Traced
 from .torch_rows.aten import IGNORED, row_below
-from .torch_rows.table import Row, applied, in_order
+from .torch_rows.table import Row, applied, in_order, with_names
 from .walk import leaves, ordered
 
 TOLERANCE = 1e-9  # float64 against float64, a few operations apart
@@ -216,6 +216,7 @@ class _Tracing(Running):
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
+        func = BLANK.get(func, func)
         row = ROWS.get(func)
         with torch._C.DisableTorchFunction(), nullcontext() if row else _Below(self):
             result = func(*args, **kwargs)
@@ -276,8 +277,8 @@ class _Tracing(Running):
         try:
             if row is None:
                 raise NotTraced(f"{call_name(func)} is not traced yet")
-            given = {k: v for k, v in kwargs.items() if v is not None}  # torch's own wrappers pass every default on
-            made = row(self.sizes, *args, **given)
+            own, named = with_names(row, args, kwargs)
+            made = row(self.sizes, *own, **named)
             found = [made] if isinstance(made, Traced) else list(made)
             if len(found) != len(outputs):
                 raise NotTraced(f"{call_name(func)} gave more or less here than its rule says")
@@ -323,6 +324,8 @@ class _Tracing(Running):
         return frame.f_lineno if frame is not None else None
 
 
+# tensors that f fills later: what is not yet written is 0 here, so that a run can be compared with its expression
+BLANK = {torch.empty: torch.zeros, torch.empty_like: torch.zeros_like, Tensor.new_empty: Tensor.new_zeros}
 _VALUE_READS = frozenset(
     {"Tensor.item", "Tensor.__float__", "Tensor.__int__", "Tensor.__bool__", "Tensor.tolist", "Tensor.numpy"}
 )

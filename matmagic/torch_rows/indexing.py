@@ -144,7 +144,7 @@ def getitem(sizes: Sizes, a: Traced, index: Any) -> Traced:
     axis = 0
     for at, item in enumerate(items):  # whole numbers first: they can be taken inside sums and functions
         if isinstance(item, int) and not isinstance(item, bool):
-            a = _taken(a, axis, item)
+            a = taken(a, axis, item)
             items[at] = "gone"
         elif item is not None:
             axis += 1
@@ -153,7 +153,7 @@ def getitem(sizes: Sizes, a: Traced, index: Any) -> Traced:
     return contract([(a, found.inside), *found.selectors], found.out)
 
 
-def _taken(a: Traced, axis: int, position: int) -> Traced:
+def taken(a: Traced, axis: int, position: int) -> Traced:
     """The tensor at one position of an axis, which goes."""
     rest = (*a.axes[:axis], *a.axes[axis + 1 :])
     if not a.axes[axis]:
@@ -176,7 +176,7 @@ def _select(sizes: Sizes, a: Traced, dim: int, index: int) -> Traced:
 
 @row("unbind", Tensor.__iter__)
 def _unbind(sizes: Sizes, a: Traced, dim: int = 0) -> list[Traced]:
-    return [_taken(a, dim % len(a.axes), k) for k in range(sizes.count(a.sizes(dim)))]
+    return [taken(a, dim % len(a.axes), k) for k in range(sizes.count(a.sizes(dim)))]
 
 
 def cut(sizes: Sizes, a: Traced, dim: int, start: int, stop: int | None) -> Traced:
@@ -275,7 +275,9 @@ def _index_add(_: Sizes, a: Traced, dim: int, index: Traced, source: Traced, *, 
 
 
 @row(F.embedding)
-def _embedding(sizes: Sizes, index: Traced, weight: Traced, padding_idx: Any = None, *_rest: Any) -> Traced:
+def _embedding(
+    sizes: Sizes, index: Traced, weight: Traced, padding_idx: Any = None, *_rest: Any, **_more: Any
+) -> Traced:
     return getitem(sizes, weight, index)
 
 

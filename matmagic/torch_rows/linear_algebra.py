@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from ..expr import delta, permute, triangle
-from .table import NotTraced, Row, Sizes, Traced, matmul, on_matrices, plus, row, times, transposed, vector
+from ..expr import call, delta, permute, triangle
+from .table import (
+    NotTraced,
+    Row,
+    Sizes,
+    Traced,
+    as_matrices,
+    consecutive,
+    matmul,
+    on_matrices,
+    plus,
+    row,
+    times,
+    transposed,
+    vector,
+)
 
 
 def _of_matrix(name: str, gives: int = 2) -> Row:
@@ -112,3 +128,26 @@ def _matrix_power(sizes: Sizes, a: Traced, n: int) -> Traced:
     for _ in range(abs(n) - 1):
         result = matmul(result, base)
     return result
+
+
+@row(torch.linalg.svdvals)
+def _svdvals(sizes: Sizes, a: Traced) -> Traced:
+    return singular_values(sizes, a)
+
+
+def singular_values(sizes: Sizes, a: Traced) -> Traced:
+    """One for each row or column, whichever are fewer."""
+    whole = as_matrices(a)
+    shorter = min(whole.node.shape[-2:], key=sizes.number)
+    node = call("singular_values", (*whole.node.shape[:-2], shorter), whole.node)
+    return Traced(node, consecutive([*map(len, whole.axes[:-2]), 1]))
+
+
+@row("svd", torch.linalg.svd)
+def _svd(sizes: Sizes, a: Traced, full_matrices: bool = True, *_rest: Any, **_more: Any) -> list[Traced | None]:
+    return [None, singular_values(sizes, a), None]
+
+
+@row(torch.linalg.lstsq)
+def _lstsq(sizes: Sizes, a: Traced, b: Traced, *_rest: Any, **_more: Any) -> list[Traced | None]:
+    return [matmul(on_matrices("pinv", a), b), None, None, None]

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..expr import add, number, power
+from ..expr import add, number, power, triangle
+from .indexing import cut, taken
 from .table import (
     NotTraced,
     Row,
@@ -28,8 +29,11 @@ from .table import (
     raised,
     reduced,
     row,
+    spread,
     summed,
     times,
+    vector,
+    where,
 )
 
 
@@ -107,6 +111,14 @@ def _cov(_: Sizes, a: Traced, *, correction: int = 1, fweights: Any = None, awei
     return times(products, Traced(power(less, -1), ()))
 
 
+@row("corrcoef")
+def _corrcoef(_: Sizes, a: Traced) -> Traced:
+    covariance = _cov(_, a)
+    assert isinstance(covariance, Traced)
+    scale = raised(contract([(covariance, "ii")], "i"), Fraction(-1, 2))
+    return contract([(covariance, "ij"), (scale, "i"), (scale, "j")], "ij")
+
+
 # ---- norms --------------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +184,11 @@ def _matrix_norm(
     return matrix_norm(a, ord, dim, keepdim)
 
 
+@row("dist")
+def _dist(_: Sizes, a: Traced, b: Traced, p: float = 2) -> Traced:
+    return vector_norm(minus(a, b), p)
+
+
 # ---- extremes and products ----------------------------------------------------------------------------------------
 
 
@@ -200,6 +217,59 @@ def _extreme(name: str, pair: str) -> Row:
 
 row("max")(_extreme("max", "maximum"))
 row("min")(_extreme("min", "minimum"))
+
+
+@row("sort", "msort")
+def _sort(_: Sizes, a: Traced, dim: int = -1, descending: bool = False, stable: bool = False) -> list[Traced | None]:
+    return [ordered(a, dim, descending), None]
+
+
+def ordered(a: Traced, dim: int, descending: bool) -> Traced:
+    """The entries along an axis in order."""
+    sign = -1 if descending else 1
+    return plus([(sign, along("sorted", plus([(sign, a)]), dim))])
+
+
+@row("topk")
+def _topk(
+    sizes: Sizes, a: Traced, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> list[Traced | None]:
+    return [cut(sizes, ordered(a, dim, largest), dim, 0, k), None]
+
+
+@row("kthvalue")
+def _kthvalue(sizes: Sizes, a: Traced, k: int, dim: int = -1, keepdim: bool = False) -> list[Traced | None]:
+    whole = ordered(a, dim, False)
+    return [cut(sizes, whole, dim, k - 1, k) if keepdim else taken(whole, dim % len(a.axes), k - 1), None]
+
+
+@row("nansum")
+def _nansum(_: Sizes, a: Traced, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Traced:
+    return summed(a, dim, keepdim)
+
+
+@row("cumprod")
+def _cumprod(_: Sizes, a: Traced, dim: int, *, dtype: Any = None) -> Traced:
+    """Π_{j <= i} a_j: the product along a row of a, with 1 beyond the diagonal."""
+    at = dim % len(a.axes)
+    rows = Traced(a.node, (*a.axes[: at + 1], (), *a.axes[at + 1 :]))  # j stands first, i after it
+    (size,) = a.sizes(at)
+    lead = [()] * at
+    mask = spread(vector(triangle(size, size, 0)), [*lead, (size,), (size,)][-2:])
+    inside = Traced(mask.node, (*mask.axes, *[()] * (len(a.axes) - at - 1)))
+    return reduced("prod", where(inside, rows, 1), at)
+
+
+@row("logcumsumexp")
+def _logcumsumexp(_: Sizes, a: Traced, dim: int) -> Traced:
+    at = dim % len(a.axes)
+    (size,) = a.sizes(at)
+    names = list(range(len(a.axes)))
+    sums = contract(
+        [(applied("exp", a), names), (vector(triangle(size, size, 0)), [at, "sum"])],
+        ["sum" if n == at else n for n in names],
+    )
+    return applied("log", sums)
 
 
 # ---- softmax ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..expr import Leaf, basis, delta, permute, selection, triangle
@@ -26,9 +27,11 @@ from .table import (
     row,
     spread,
     times,
+    together,
     traced,
     transposed,
     vector,
+    where,
 )
 
 
@@ -60,8 +63,8 @@ def _numbers(given: Sequence[Any]) -> Sequence[int]:
 
 
 @row("permute")
-def _permute(_: Sizes, a: Traced, *dims: Any) -> Traced:
-    return reordered(a, _numbers(dims))
+def _permute(_: Sizes, a: Traced, *shape: Any, dims: Any = None) -> Traced:
+    return reordered(a, _numbers(shape) if dims is None else dims)
 
 
 @row("movedim", "moveaxis")
@@ -131,8 +134,8 @@ def _cut(sizes: Sizes, a: Traced, wanted: Sequence[int]) -> Traced:
 
 
 @row("reshape", "view")
-def _reshape(sizes: Sizes, a: Traced, *shape: Any) -> Traced:
-    return reshape(sizes, a, _numbers(shape))
+def _reshape(sizes: Sizes, a: Traced, *given: Any, shape: Any = None, size: Any = None) -> Traced:
+    return reshape(sizes, a, _numbers(given) if given else shape or size)
 
 
 @row("reshape_as", "view_as")
@@ -176,13 +179,27 @@ def _stretched(sizes: Sizes, a: Traced, shape: Sequence[int]) -> Traced:
 
 
 @row("expand")
-def _expand(sizes: Sizes, a: Traced, *shape: Any) -> Traced:
-    return _stretched(sizes, a, _numbers(shape))
+def _expand(sizes: Sizes, a: Traced, *shape: Any, size: Any = None) -> Traced:
+    return _stretched(sizes, a, _numbers(shape) if size is None else size)
 
 
 @row("broadcast_to")
-def _broadcast_to(sizes: Sizes, a: Traced, shape: Sequence[int]) -> Traced:
-    return _stretched(sizes, a, shape)
+def _broadcast_to(sizes: Sizes, a: Traced, size: Sequence[int]) -> Traced:
+    return _stretched(sizes, a, size)
+
+
+@row("broadcast_tensors")
+def _broadcast_tensors(_: Sizes, *tensors: Any) -> list[Traced]:
+    return together(*(tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Traced) else tensors))
+
+
+@row("meshgrid")
+def _meshgrid(_: Sizes, *tensors: Any, indexing: str = "ij") -> list[Traced]:
+    parts = tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Traced) else tensors
+    rank = len(parts)
+    order = [1, 0, *range(2, rank)] if indexing == "xy" and rank > 1 else list(range(rank))
+    wide = [Traced(t.node, tuple(t.axes[0] if t.axes and at == k else () for at in order)) for k, t in enumerate(parts)]
+    return together(*wide)
 
 
 @row("expand_as")
@@ -191,9 +208,9 @@ def _expand_as(_: Sizes, a: Traced, other: Traced) -> Traced:
 
 
 @row("repeat", "tile")
-def _repeat(sizes: Sizes, a: Traced, *counts: Any) -> Traced:
+def _repeat(sizes: Sizes, a: Traced, *counts: Any, dims: Any = None) -> Traced:
     """Each axis with one of the copies before it, flattened together."""
-    times_each = list(_numbers(counts))
+    times_each = list(_numbers(counts) if dims is None else dims)
     rank = max(len(times_each), len(a.axes))
     times_each = [1] * (rank - len(times_each)) + times_each
     groups = [()] * (rank - len(a.axes)) + a.groups
@@ -314,22 +331,27 @@ def _length(a: Traced, dim: int) -> Size:
     return sizes[0]
 
 
-@row("flip")
-def _flip(_: Sizes, a: Traced, *dims: Any) -> Traced:
-    for dim in _numbers(dims):
+def flipped(a: Traced, dims: Iterable[int]) -> Traced:
+    """The entries along some axes in reverse order."""
+    for dim in dims:
         size = _length(a, dim)
         a = _acted(a, dim, vector(selection(size, size, size_plus(size, -1), -1)))
     return a
 
 
+@row("flip")
+def _flip(_: Sizes, a: Traced, *shape: Any, dims: Any = None) -> Traced:
+    return flipped(a, [dims] if isinstance(dims, int) else _numbers(shape) if dims is None else dims)
+
+
 @row("flipud")
 def _flipud(_: Sizes, a: Traced) -> Traced:
-    return _flip(_, a, 0)  # type: ignore[return-value]
+    return flipped(a, [0])
 
 
 @row("fliplr")
 def _fliplr(_: Sizes, a: Traced) -> Traced:
-    return _flip(_, a, 1)  # type: ignore[return-value]
+    return flipped(a, [1])
 
 
 @row("cumsum")
@@ -373,22 +395,38 @@ def _trace(_: Sizes, a: Traced) -> Traced:
     return contract([(a, "ii")], "")
 
 
+def _off_diagonal(sizes: Sizes, a: Traced, offset: int) -> tuple[Size, Traced, Traced]:
+    """How long a diagonal is, and which rows and columns it goes through."""
+    rows, columns = _length(a, -2), _length(a, -1)
+    first, second = max(-offset, 0), max(offset, 0)
+    counts = (size_plus(rows, -first), size_plus(columns, -second))
+    count = sizes.known(min(counts, key=sizes.number))
+    return count, vector(selection(count, rows, first)), vector(selection(count, columns, second))
+
+
 @row("diagonal", torch.linalg.diagonal)
-def _diagonal(_: Sizes, a: Traced, offset: int = 0, dim1: int | None = None, dim2: int | None = None) -> Traced:
+def _diagonal(sizes: Sizes, a: Traced, offset: int = 0, dim1: int | None = None, dim2: int | None = None) -> Traced:
     rank = len(a.axes)
-    first, second = (0 if dim1 is None else dim1) % rank, (1 if dim2 is None else dim2) % rank
-    if offset or a.sizes(first) != a.sizes(second):
-        raise NotTraced("the main diagonal of square matrices is traced")
-    names = ["ii" if k in (first, second) else k for k in range(rank)]
-    return contract([(a, names)], [*(k for k in range(rank) if k not in (first, second)), "ii"])
+    ends = ((0 if dim1 is None else dim1) % rank, (1 if dim2 is None else dim2) % rank)
+    last = reordered(a, [*(k for k in range(rank) if k not in ends), *ends])
+    names: list[Hashable] = list(range(rank - 2))
+    if not offset and last.sizes(-2) == last.sizes(-1):
+        return contract([(last, [*names, "i", "i"])], [*names, "i"])
+    _count, rows, columns = _off_diagonal(sizes, last, offset)
+    return contract([(last, [*names, "i", "j"]), (rows, ["k", "i"]), (columns, ["k", "j"])], [*names, "k"])
 
 
 @row("diag_embed")
-def _diag_embed(_: Sizes, a: Traced, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Traced:
-    if offset or (dim1, dim2) != (-2, -1):
-        raise NotTraced("diag_embed is traced on the main diagonal of the last two axes")
+def _diag_embed(sizes: Sizes, a: Traced, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Traced:
+    if (dim1, dim2) != (-2, -1):
+        raise NotTraced("diag_embed is traced on the last two axes")
     names: list[Hashable] = list(range(len(a.axes)))
-    return contract([(a, names), (vector(delta(_length(a, -1))), [names[-1], "new"])], [*names, "new"])
+    size = _length(a, -1)
+    if not offset:
+        return contract([(a, names), (vector(delta(size)), [names[-1], "new"])], [*names, "new"])
+    whole = sizes.known(size_plus(size, abs(offset)))
+    rows, columns = (vector(selection(size, whole, max(at, 0))) for at in (-offset, offset))
+    return contract([(a, names), (rows, [names[-1], "i"]), (columns, [names[-1], "j"])], [*names[:-1], "i", "j"])
 
 
 @row("diag")
@@ -409,3 +447,57 @@ def _kron(_: Sizes, a: Traced, b: Traced) -> Traced:
     whole = contract([(a, left), (b, right)], [name for k in range(rank) for name in (("a", k), ("b", k))])
     pairs = [whole.axes[2 * k] + whole.axes[2 * k + 1] for k in range(rank)]
     return Traced(whole.node, tuple(pairs))
+
+
+@row("block_diag")
+def _block_diag(sizes: Sizes, *tensors: Any) -> Traced:
+    parts = [_atleast_2d(sizes, traced(t)) for t in tensors]
+    heights, widths = ([part.groups[at] for part in parts] for at in (0, 1))  # type: ignore[union-attr]
+    rows = []
+    for k, part in enumerate(parts):
+        blocks = [part if j == k else filled(0, [heights[k], widths[j]]) for j in range(len(parts))]
+        rows.append(cat(sizes, blocks, 1))  # type: ignore[arg-type]
+    return cat(sizes, rows, 0)
+
+
+@row("fill_diagonal")
+def _fill_diagonal(_: Sizes, a: Traced, value: float, wrap: bool = False) -> Traced:
+    return where(vector(delta(_length(a, -1))), value, a)
+
+
+@row("rot90")
+def _rot90(_: Sizes, a: Traced, k: int = 1, dims: Sequence[int] = (0, 1)) -> Traced:
+    first, second = (d % len(a.axes) for d in dims)
+    for _turn in range(k % 4):
+        order = list(range(len(a.axes)))
+        order[first], order[second] = order[second], order[first]
+        a = flipped(reordered(a, order), [first])
+    return a
+
+
+@row("unfold")
+def _unfold(sizes: Sizes, a: Traced, dimension: int, size: int, step: int) -> Traced:
+    """Windows of an axis, each along a new last axis."""
+    at = dimension % len(a.axes)
+    count = sizes.count(a.sizes(at))
+    before = (slice(None),) * at
+    if step == 1:
+        last = [None if k == size - 1 else k - size + 1 for k in range(size)]
+    else:
+        last = [k + (count - size) // step * step + 1 for k in range(size)]
+    return stack(sizes, [getitem(sizes, a, (*before, slice(k, last[k], step))) for k in range(size)], len(a.axes))
+
+
+@row(F.pad)
+def _pad(sizes: Sizes, a: Traced, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Traced:
+    """Zeros, or another number, before and after each of the last axes."""
+    if mode != "constant":
+        raise NotTraced(f"padding with mode={mode!r} is not traced")
+    for k in range(len(pad) // 2):
+        dim = len(a.axes) - 1 - k
+        sides = [
+            [filled(value or 0, [*a.groups[:dim], sizes.group(n), *a.groups[dim + 1 :]])] if n else []
+            for n in pad[2 * k : 2 * k + 2]
+        ]
+        a = cat(sizes, [*sides[0], a, *sides[1]], dim)
+    return a

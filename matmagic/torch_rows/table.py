@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from inspect import signature
 from typing import Any
 
 import torch
@@ -116,6 +117,24 @@ def row(*functions: Any) -> Callable[[Row], Row]:
         return rule
 
     return enter
+
+
+BY_PLACE = ({"input", "self", "a", "x1"}, {"other", "mat2", "vec", "vec2", "target", "exponent", "tensor2", "B", "x2"})
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim"}
+
+
+def with_names(rule: Row, args: Sequence[Any], given: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as the row takes them: input= and other= by place, numpy's axis= as dim=, no None.
+
+    torch's own wrappers pass every default on, as None.
+    """
+    own, named = list(args), {k: v for k, v in given.items() if v is not None}
+    known = signature(rule).parameters
+    for place, names in enumerate(BY_PLACE):
+        found = next((name for name in names if name in named and name not in known), None)
+        if found and len(own) == place:
+            own.append(named.pop(found))
+    return own, {k if k in known else ALIASES.get(k, k): v for k, v in named.items()}
 
 
 def _named(name: str) -> Iterable[Any]:
@@ -304,14 +323,14 @@ def along(name: str, a: Traced, dim: int) -> Traced:
 
 def on_matrices(name: str, *arguments: Traced, gives: int = 2) -> Traced:
     """A function of matrix_functions.py on the last two axes; `gives` says how many it leaves."""
-    parts = [_as_matrices(a) for a in arguments]
+    parts = [as_matrices(a) for a in arguments]
     batch, core = parts[0].axes[:-2], parts[0].axes[-2:]
     node = of(name, *(p.node for p in parts))
     lengths = [*map(len, batch), *map(len, core[:gives])]
     return Traced(node, consecutive(lengths))
 
 
-def _as_matrices(a: Traced) -> Traced:
+def as_matrices(a: Traced) -> Traced:
     """The tensor with its node's axes in order; each of the last two must be one axis."""
     if len(a.axes) < 2 or any(len(group) != 1 for group in a.axes[-2:]):
         raise NotTraced("a matrix with an axis of size 1, or a flattened one, is not traced here")
