@@ -37,6 +37,7 @@ from .notation import (
     Pow,
     Rows,
     Symbol,
+    Times,
     Trace,
     Transpose,
     Triangular,
@@ -333,6 +334,9 @@ class _Contracting:
         for piece in self.pieces:
             if len(piece.labels) == 2 and len(set(piece.labels)) == 1 and self.count(piece.labels[0]) == 2:
                 inner = min(piece.math, transpose(piece.math), key=transposes)
+                while isinstance(inner, Times):
+                    self.scalars += inner.parts[:-1]
+                    inner = inner.parts[-1]
                 self.scalars.append(Trace(folded(inner)))
                 return self.swap([piece])
         return False

@@ -26,8 +26,9 @@ class Term:
     def math(self) -> Math:
         """The term as one piece of notation."""
         match self.body:
-            case Quotient(top=Num(), bottom=bottom, entrywise=True) if not self.above and not self.below:
-                whole = Quotient(Num(max(self.coefficient, -self.coefficient)), bottom, entrywise=True)
+            case Quotient(top=Num(value=value), bottom=bottom, entrywise=True) if not self.below:
+                scalars = replace(self, coefficient=exact(max(self.coefficient, -self.coefficient) * value), body=None)
+                whole = Quotient(scalars.math(), bottom, entrywise=True)
                 return whole if self.coefficient > 0 else Times((Num(Fraction(-1)), whole))
         top_number, bottom_number = self.coefficient, Fraction(1)
         below = _powers(self.below)

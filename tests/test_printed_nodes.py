@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 import pytest
 import torch
@@ -203,6 +204,26 @@ PRINTED: dict[str, tuple[Node, str]] = {
     "onehot(y) x": (ein("ij,j->i", onehot(y, "n"), x), r"\operatorname{onehot}(y) x"),
     "tr(onehot(y) Aᵀ)": (ein("ij,ij->", onehot(y, "n"), A), r"\operatorname{tr}(\operatorname{onehot}(y) A^{\top})"),
     "e_{c}ᵀ x": (ein("i,i->", onehot(c, "n"), x), r"e_{c}^{\top} x"),
+    "(0, 1)ᵀ": (arange(2), r"(0, 1)^{\top}"),
+    # functions of several arguments
+    "max(x, B x)": (elementwise("maximum", x, ein("ij,j->i", B, x)), r"\max(x, B x)"),
+    "max(x, 𝟏)": (elementwise("maximum", x, number(1, ("n",))), r"\max(x, 𝟏)"),
+    "where(step(x), B x, 0)": (
+        elementwise("where", elementwise("step", x), ein("ij,j->i", B, x), number(0, ("n",))),
+        r"\operatorname{where}(\operatorname{step}(x), B x, 0)",
+    ),
+    "pow(x, t 𝟏)": (elementwise("pow", x, ein(",->i", t, number(1), sizes="i=n")), r"\operatorname{pow}(x, t 𝟏)"),
+    "logaddexp(A, z xᵀ)": (
+        elementwise("logaddexp", A, ein("i,j->ij", z, x)),
+        r"\operatorname{logaddexp}(A, z x^{\top})",
+    ),
+    "xlogy(t, zᵀ A x)": (
+        elementwise("xlogy", t, ein("i,ij,j->", z, A, x)),
+        r"\operatorname{xlogy}(t, z^{\top} A x)",
+    ),
+    # scalars outside
+    "½ tr(B + C)": (ein("ii->", scale(Fraction(1, 2), plus(B, C))), r"\frac{1}{2} \operatorname{tr}(B + C)"),
+    "prod(x) ⊘ x": (ein(",i->i", of("prod", x), power(x, -1)), r"\operatorname{prod}(x) \oslash x"),
     # functions of sizes
     "log(n) x": (ein(",i->i", elementwise("log", size_of("n")), x), r"\log(n) x"),
 }
@@ -230,6 +251,22 @@ def test_code(line: str, layout: str) -> None:
         right = evaluate(node, leaves, SIZES)
     assert found.shape == right.shape, code
     assert torch.allclose(found, right, rtol=1e-9, atol=1e-9), code
+
+
+SOLVED = {
+    "B⁻¹ C x": "torch.linalg.solve(B, C @ x)",
+    "(B + t C)⁻¹": "torch.linalg.inv(B + t * C)",
+    "xᵀ B⁻¹ x": "x @ torch.linalg.solve(B, x)",
+    "Aᵀ(A Aᵀ)⁻¹ z": "A.T @ torch.linalg.solve(A @ A.T, z)",
+}
+
+
+@pytest.mark.parametrize("line", SOLVED)
+def test_an_inverse_with_something_to_its_right_is_solved_for(line: str) -> None:
+    shapes = LAYOUTS["plain"]
+    axes = {name: input_leaf(name, shape)[1] for name, shape in shapes.items()}
+    math = notation(PRINTED[line][0])
+    assert torch_code(math, axes, shapes, ("()", "n", "m,n")[rank(math)]) == SOLVED[line]
 
 
 IN_SYMPY = [

@@ -6,7 +6,7 @@ import itertools
 from fractions import Fraction
 
 from ..functions import FUNCTIONS
-from ..lengths import plus
+from ..lengths import Size, plus
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
     Apply,
@@ -141,7 +141,7 @@ def _print(math: Math) -> tuple[str, int]:
             more = f", {offset}" if offset else ""
             return rf"\operatorname{{{'tril' if lower else 'triu'}}}({latex(of)}{more})", ATOM
         case Counting(size=size):
-            return rf"(0, \dots, {latex_size(plus(size, -1))})^{{\top}}", POWER
+            return f"{_counting(size)}^{{\\top}}", POWER
         case Labelled(labels=labels):
             inner = latex(labels)
             return rf"\operatorname{{onehot}}({inner})" if rank(labels) else f"e_{{{inner}}}", ATOM
@@ -205,7 +205,7 @@ def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
         case Transpose(of=Rows(of=of) as rows) if by_columns(of):
             return _at(transpose(of), f":,{places(rows, latex_size)}")
         case Transpose(of=Counting(size=size)):
-            return rf"(0, \dots, {latex_size(plus(size, -1))})"
+            return _counting(size)
         case Transpose(of=Inverse(of=of, pseudo=pseudo)):
             return rf"{_script_base(of)}^{{{'+' if pseudo else '-'}\top}}"
         case MatrixPower(of=Inverse(of=of, pseudo=False), count=count):
@@ -215,6 +215,13 @@ def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
         case MatrixPower(of=of, count=count):
             return f"{_script_base(of)}^{{{count}}}"
     return f"{_script_base(math.of)}^{{\\top}}"
+
+
+def _counting(size: Size) -> str:
+    """A row 0, 1, …, written out where it is short."""
+    if isinstance(size, int) and size < 4:
+        return f"({', '.join(map(str, range(size)))})"
+    return rf"(0, \dots, {latex_size(plus(size, -1))})"
 
 
 def _part(math: Entry | Rows | Column | At) -> str:

@@ -1,4 +1,7 @@
-"""How a user's names are written in mathematics: alpha is α, x_1 and x1 have an index, W_ih too."""
+"""How a user's names are written in mathematics: alpha is α, x_1 and x1 have an index, W_ih too.
+
+A tensor in a module or another object has that as its index: lin.weight is W_lin, model[0].bias is b_{model,0}.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,13 @@ SUBSCRIPTS = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇�
 SUPERSCRIPTS = dict(zip("0123456789nmkdpij-+", "⁰¹²³⁴⁵⁶⁷⁸⁹ⁿᵐᵏᵈᵖⁱʲ⁻⁺", strict=True))
 
 
+PARTS = {"weight": "W", "bias": "b", "running_mean": "mu", "running_var": "v"}  # of modules
+
+
 def split(name: str) -> tuple[str, str]:
-    """A name's stem and its index: x_1 -> x, 1; W_ih -> W, ih; x1 -> x, 1; loss -> loss, ''."""
+    """A name's stem and its index: x_1 -> x, 1; W_ih -> W, ih; x1 -> x, 1; loss -> loss, ''; lin.weight -> W, lin."""
+    if not name.isidentifier() and (steps := re.findall(r"[^\W\d]\w*|\d+", name))[1:]:
+        return _split_place(steps)
     stem, _, index = name.strip("_").partition("_")
     if not index and (match := re.fullmatch(r"([^\W\d]+)(\d+)", stem)):
         stem, index = match.groups()
@@ -31,26 +39,38 @@ def split(name: str) -> tuple[str, str]:
     return stem, index
 
 
+def _split_place(steps: Sequence[str]) -> tuple[str, str]:
+    """W and model,0 for model[0].weight; layers and 1 for layers[1]; W and 1,params for params["W1"]."""
+    *above, last = steps[1:] if steps[0] == "self" and len(steps) > 2 else steps
+    if last.isdecimal():
+        names = [k for k, step in enumerate(above) if not step.isdecimal()]
+        own = above.pop(names[-1])
+        return own, ",".join([*above, last])
+    kind, _, rest = last.partition("_")  # weight_ih_l0 of a recurrent layer
+    stem, index = split(PARTS.get(last, last)) if kind not in PARTS else (PARTS[kind], rest.replace("_", ","))
+    return stem, ",".join([index, *above] if index else above)
+
+
 def text_name(name: str) -> str:
     """The name in Unicode: x₁, α, W_ih where there are no such subscripts.
 
-    >>> text_name("lam"), text_name("x1"), text_name("W_q")
-    ('λ', 'x₁', 'W_q')
+    >>> text_name("lam"), text_name("x1"), text_name("W_q"), text_name("lin.weight"), text_name("model[0].bias")
+    ('λ', 'x₁', 'W_q', 'W_lin', 'b_{model,0}')
     """
     stem, index = split(name)
     stem = GREEK.get(SHORT.get(stem, stem), stem)
     if not index:
         return stem
-    if all(c in SUBSCRIPTS for c in index):
+    if all(c in SUBSCRIPTS for c in index) and (name.isidentifier() or index.isdecimal()):
         return stem + "".join(SUBSCRIPTS[c] for c in index)
-    return f"{stem}_{index}"
+    return f"{stem}_{{{index}}}" if "," in index else f"{stem}_{index}"
 
 
 def latex_name(name: str) -> str:
     r"""The name in LaTeX: \alpha, x_{1}, W_{ih}, \mathrm{loss}.
 
-    >>> latex_name("lam"), latex_name("W_ih"), latex_name("loss")
-    ('\\lambda', 'W_{ih}', '\\mathrm{loss}')
+    >>> latex_name("lam"), latex_name("W_ih"), latex_name("loss"), latex_name("model[0].weight")
+    ('\\lambda', 'W_{ih}', '\\mathrm{loss}', 'W_{\\mathrm{model},0}')
     """
     stem, index = split(name)
     word = SHORT.get(stem, stem)
@@ -63,9 +83,9 @@ def latex_name(name: str) -> str:
         latex = stem if len(stem) == 1 else f"\\mathrm{{{words}}}"
     if not index:
         return latex
-    index = index.replace("_", ",")
-    plain = len(index) <= 2 or not index.isalpha()
-    return f"{latex}_{{{index}}}" if plain else f"{latex}_{{\\mathrm{{{index}}}}}"
+    parts = index.replace("_", ",").split(",")
+    upright = [part if len(part) <= 2 or not part.isalpha() else f"\\mathrm{{{part}}}" for part in parts]
+    return f"{latex}_{{{','.join(upright)}}}"
 
 
 def text_size(size: Size) -> str:

@@ -150,9 +150,10 @@ def _form(math: Math) -> Any:
             function in CALLED and rank(argument) <= CALLED[function][0]
         ):
             return CALLED[function][1](_form(argument))
+        case Apply(function=function, args=args) if rank(math) == 0:
+            return _function(function)(*map(_form, args))
         case Apply(function=function, args=(argument,)):
-            inner, applied = _form(argument), _function(function)
-            return applied(inner) if rank(argument) == 0 else ElementwiseApplyFunction(applied, inner)
+            return ElementwiseApplyFunction(_function(function), _form(argument))
         case Trace(of=of):
             return sympy.Trace(_form(of))
         case Diag(of=of):
@@ -175,11 +176,16 @@ def _form(math: Math) -> Any:
     raise NotImplementedError(type(math).__name__)
 
 
+SAME = frozenset(
+    "exp log sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh erf erfinv digamma sign floor".split()
+)
+
+
 def _function(name: str) -> Any:
     """A function of the table in SymPy."""
     import sympy
 
-    t = sympy.Symbol("t", real=True)
+    t, s = sympy.symbols("t s", real=True)
     composed = {
         "sigmoid": 1 / (1 + sympy.exp(-t)),
         "softplus": sympy.log(1 + sympy.exp(t)),
@@ -188,8 +194,26 @@ def _function(name: str) -> Any:
         "expm1": sympy.exp(t) - 1,
         "log1p": sympy.log(1 + t),
         "abs": sympy.Abs(t),
+        "ceil": sympy.ceiling(t),
+        "lgamma": sympy.loggamma(t),
+        "root": sympy.sqrt(t),
+        "detach": t,
     }
-    return sympy.Lambda(t, composed[name]) if name in composed else getattr(sympy, name)
+    of_two = {
+        "maximum": sympy.Max(t, s),
+        "minimum": sympy.Min(t, s),
+        "pow": t**s,
+        "atan2": sympy.atan2(t, s),
+        "logaddexp": sympy.log(sympy.exp(t) + sympy.exp(s)),
+        "xlogy": t * sympy.log(s),
+    }
+    if name in composed:
+        return sympy.Lambda(t, composed[name])
+    if name in of_two:
+        return sympy.Lambda((t, s), of_two[name])
+    if name not in SAME:
+        raise NotImplementedError(name)
+    return getattr(sympy, name)
 
 
 def _arithmetic(math: Math) -> Any:

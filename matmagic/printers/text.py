@@ -140,7 +140,7 @@ def _print(math: Math) -> tuple[str, int]:
             more = f", {offset}".replace("-", "−") if offset else ""
             return f"{'tril' if lower else 'triu'}({text(of)}{more})", ATOM
         case Counting(size=size):
-            return f"(0, …, {text_size(plus(size, -1))})ᵀ", POWER
+            return f"{_counting(size)}ᵀ", POWER
         case Labelled(labels=labels):
             return f"onehot({text(labels)})" if rank(labels) else f"e_{{{text(labels)}}}", ATOM
         case Listed(parts=parts):
@@ -156,7 +156,7 @@ def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
         case Transpose(of=Rows(of=of) as rows) if by_columns(of):
             return f"{at_least(transpose(of), ATOM)}_{{:,{places(rows, text_size)}}}"
         case Transpose(of=Counting(size=size)):
-            return f"(0, …, {text_size(plus(size, -1))})"
+            return _counting(size)
         case Transpose(of=Inverse(of=of, pseudo=pseudo)):
             return f"{at_least(of, ATOM)}{'⁺' if pseudo else '⁻'}ᵀ"
         case MatrixPower(of=Inverse(of=of, pseudo=False), count=count):
@@ -166,6 +166,13 @@ def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
         case MatrixPower(of=of, count=count):
             return f"{at_least(of, ATOM)}{superscript(str(count))}"
     return f"{at_least(math.of, ATOM)}ᵀ"
+
+
+def _counting(size: Size) -> str:
+    """A row 0, 1, …, written out where it is short."""
+    if isinstance(size, int) and size < 4:
+        return f"({', '.join(map(str, range(size)))})"
+    return f"(0, …, {text_size(plus(size, -1))})"
 
 
 def _part(math: Entry | Rows | Column | At) -> str:

@@ -66,8 +66,8 @@ from .torch_parts import (
     slice_code,
 )
 
-# forms: a scalar of shape () or (1, 1); a vector of shape (n,), (n, 1) or (1, n); a matrix; a number that broadcasts
-SCALAR, ONE_BY_ONE, FLAT, COLUMN, ROW, MATRIX = "()", "1,1", "n", "n,1", "1,n", "m,n"
+# forms: a scalar of shape (), (1,) or (1, 1); a vector of shape (n,), (n, 1) or (1, n); a matrix; a number that broadcasts
+SCALAR, ONE, ONE_BY_ONE, FLAT, COLUMN, ROW, MATRIX = "()", "1", "1,1", "n", "n,1", "1,n", "m,n"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def torch_code(math: Math, inputs: Mapping[str, Axes], shapes: Shapes, form: str
 def form_of(axes: Axes) -> str:
     """The form of a tensor whose axes are made of these node axes; ValueError for a flattened or higher one."""
     pattern = tuple(len(group) for group in axes)
-    forms = {(): SCALAR, (0,): SCALAR, (0, 0): ONE_BY_ONE, (1,): FLAT, (1, 0): COLUMN, (0, 1): ROW, (1, 1): MATRIX}
+    forms = {(): SCALAR, (0,): ONE, (0, 0): ONE_BY_ONE, (1,): FLAT, (1, 0): COLUMN, (0, 1): ROW, (1, 1): MATRIX}
     if pattern not in forms:
         raise ValueError(f"no form for axes {axes}")
     return forms[pattern]
@@ -118,8 +118,10 @@ class _Printer:
         match code.form, form:
             case (_, "()"):
                 return code.method(".squeeze()", form)
-            case ("()", "1,1"):
+            case ("()" | "1", "1,1"):
                 return code.method(".reshape(1, 1)", form)
+            case ("()" | "1,1", "1"):
+                return code.method(".reshape(1)", form)
             case ("n,1", "n"):
                 return code.method(".squeeze(1)", form)
             case ("1,n", "n"):
@@ -205,8 +207,6 @@ class _Printer:
                 return self.chosen(self.code(of), math, axis=0)
             case Labelled(labels=labels, shape=shape):
                 own = self.to(self.code(labels), FLAT if rank(labels) else SCALAR)
-                if not rank(labels) and isinstance(labels, Symbol) and self.inputs[labels.name]:
-                    own = own.method(".squeeze()", SCALAR)  # of shape (1,)
                 return Code(
                     f"torch.eye({self.size(shape[-1])})[{own.at_least(ATOM)}.long()]",
                     ATOM,
@@ -225,8 +225,7 @@ class _Printer:
                 return Code(f"torch.linalg.{'pinv' if pseudo else 'inv'}({self.code(of).text})", ATOM, MATRIX)
             case Apply(function=function, args=args):
                 codes = self.together([self.code(a) for a in args])
-                texts = [_tensor(c) if _made_of_sizes(a) else c.text for a, c in zip(args, codes, strict=True)]
-                return Code(code_of(function, texts), ATOM, codes[0].form)
+                return Code(code_of(function, [c.text for c in codes]), ATOM, codes[0].form)
             case Called(function=function, args=args, shape=shape):
                 codes = [self.to(self.code(a), (FLAT, MATRIX)[rank(a) - 1]) for a in args]
                 text = FUNCTIONS_OF_MATRICES[function].torch.format(*(c.text for c in codes))
@@ -274,12 +273,13 @@ class _Printer:
 
     def fitting(self, scalar: Code, form: str) -> Code:
         """A scalar that may stand beside a value of this form."""
-        return self.to(scalar, SCALAR) if scalar.form == ONE_BY_ONE and form in (FLAT, SCALAR) else scalar
+        wide = {ONE_BY_ONE: (FLAT, ONE, SCALAR), ONE: (SCALAR,)}.get(scalar.form, ())
+        return self.to(scalar, SCALAR) if form in wide else scalar
 
     def times(self, codes: Sequence[Code]) -> Code:
         *scalars, body = codes
         forms = [c.form for c in codes]
-        form = body.form if body.form not in (SCALAR, ONE_BY_ONE) else SCALAR if SCALAR in forms[1:] else body.form
+        form = body.form if body.form not in (SCALAR, ONE, ONE_BY_ONE) else SCALAR if SCALAR in forms[1:] else body.form
         fitted = [self.fitting(s, form) for s in (*scalars, body)]
         if fitted[0].text == "-1":
             rest = self.times(fitted[1:]) if len(fitted) > 2 else fitted[1]
@@ -360,12 +360,24 @@ class _Printer:
             codes[0] = self.to(bare[0], FLAT) if flat else self.transposed(self.to(bare[0], COLUMN))
         if rank(inner[-1]) == 1:
             codes[-1] = self.to(bare[1], FLAT if flat else COLUMN)
-        text = " @ ".join(c.at_least(PRODUCT if k == 0 else POWER) for k, c in enumerate(codes))
+        text = self.multiplied(inner, codes)
         column = rank(inner[-1]) == 1
         form = {(True, True): SCALAR if flat else ONE_BY_ONE, (True, False): FLAT if flat else ROW}.get(
             (row, column), (FLAT if flat else COLUMN) if column else MATRIX
         )
         return Code(text, PRODUCT, form)
+
+    def multiplied(self, parts: Sequence[Math], codes: Sequence[Code]) -> str:
+        """The parts with @ between; an inverse with anything to its right solves for that."""
+        for k, part in enumerate(parts[:-1]):
+            inner = part.of if isinstance(part, Transpose) else part
+            if isinstance(inner, Inverse) and not inner.pseudo:
+                matrix = transpose(inner.of) if inner is not part else inner.of
+                right = self.multiplied(parts[k + 1 :], codes[k + 1 :])
+                solved = Code(f"torch.linalg.solve({self.code(matrix).text}, {right})", ATOM, MATRIX)
+                codes = [*codes[:k], solved]
+                break
+        return " @ ".join(c.at_least(PRODUCT if k == 0 else POWER) for k, c in enumerate(codes))
 
     # ---- entries
 
@@ -421,10 +433,6 @@ def _made_of_sizes(math: Math) -> bool:
         case Quotient(top=top, bottom=bottom):
             return _made_of_sizes(top) and _made_of_sizes(bottom)
     return False
-
-
-def _tensor(code: Code) -> str:
-    return f"torch.tensor({code.text}.0)" if code.text.isdigit() else f"torch.tensor(1.0 * {code.at_least(PRODUCT)})"
 
 
 def _starts_row(parts: Sequence[Math]) -> bool:
