@@ -21,6 +21,7 @@ from .expr import Leaf, Node, add, basis, product
 from .lengths import Size
 from .match import Bound, match
 from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose
+from .places import namespace
 from .printers.index_code import index_code
 from .printers.latex import INDICES, latex
 from .printers.names import latex_name, text_name
@@ -34,7 +35,9 @@ from .state import leave_no_trace
 from .torch_rows import Axes
 from .trace import Trace
 from .verify import Verdict
+from .walk import written_size
 
+LONGEST = 1000  # nodes of an expression that is written out; nobody reads a longer formula
 SYMMETRIC = frozenset({"symmetric", "positive-definite", "diagonal"})  # properties under which Aᵀ is A
 SUBSCRIPT = dict(zip("xaehijklmnoprstuv", "ₓₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥ", strict=True))
 
@@ -144,7 +147,7 @@ class Formula:
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The code's value; names are the inputs, torch and F."""
-        value = eval(self.code, {"torch": torch, "F": F}, dict(inputs))
+        value = eval(self.code, {"torch": torch, "F": F}, namespace(inputs))
         return value if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)
 
 
@@ -238,7 +241,8 @@ def formulas(
     gradient = not trace.node.shape and order == 1 and len(variables) == 1
     like = axes[variables[0]] if gradient else None
     with suppress(ValueError):
-        if all(len(group) < 2 for own in (*axes.values(), trace.axes) for group in own):
+        flat = any(len(group) > 1 for own in (*axes.values(), trace.axes) for group in own)
+        if not flat and written_size(node) < LONGEST:
             math = notation(node)
             form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
             yield Formula(math, torch_code(math, axes, shapes, form))
@@ -265,7 +269,7 @@ def _counted(axes: Axes) -> Axes:
 
 def statement(trace: Trace) -> Math | None:
     """What f is, as typed; None where its result is flattened or has no notation."""
-    if any(len(group) > 1 for group in trace.axes):
+    if any(len(group) > 1 for group in trace.axes) or written_size(trace.node) > LONGEST:
         return None
     try:
         return notation(trace.node, collect=False)

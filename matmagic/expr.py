@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -208,8 +209,12 @@ def exact(value: float | Fraction) -> Number:
     """
     if isinstance(value, Fraction):
         return value
-    if isinstance(value, int) or float(value).is_integer():
+    if isinstance(value, int):
+        return Fraction(value)
+    if isfinite(value) and float(value).is_integer():
         return Fraction(int(value))
+    if not isfinite(value):
+        return float(value)
     short = Fraction(value).limit_denominator(10**6)
     return short if float(short) == value else float(value)
 
@@ -355,6 +360,7 @@ class _Contraction:
         self.coefficient: Number = Fraction(1)
         self.factors: list[Factor] = []
         self.same: dict[int, int] = {}  # labels made equal by deltas
+        self.counted: set[int] = set()  # labels whose sum is carried out
         self.fresh = -1
 
     def take(self, node: Node, labels: Labels) -> None:
@@ -427,12 +433,11 @@ class _Contraction:
             f for f in self.factors if isinstance(f[0], Basis) and f[1][0] not in self.out and uses.count(f[1][0]) == 1
         }
         self.factors = [f for f in self.factors if f not in lone]
-        for _, (label,) in lone:
-            self.sizes.pop(label)
+        self.counted = {label for _, (label,) in lone}
 
     def count_free_sums(self) -> None:
         """A summed label that no factor has counts its size."""
-        used = {label for _, labels in self.factors for label in labels} | set(self.out)
+        used = {label for _, labels in self.factors for label in labels} | set(self.out) | self.counted
         for label in {self.find(label) for label in self.sizes} - used:
             size = self.sizes[label]
             if isinstance(size, int):

@@ -276,7 +276,8 @@ PLAINER: dict[str, Callable[..., Node | None]] = {
 # ---- code ---------------------------------------------------------------------------------------------------------
 
 _PLACE = re.compile(r"(?<!\w)\(\{(\d)\}\)|\{(\d)\}")  # ({0}) that are not a call's brackets, or {0}
-_PYTHON_NUMBER = re.compile(r"(?:\w+\.shape\[\d+\]|torch\.inf|\d+(?:\.\d*)?(?:e-?\d+)?|[()*/+\s-])+")
+_SIZE = re.compile(r"\w+\.shape\[\d+\]|torch\.inf")
+_ARITHMETIC = re.compile(r"[\d.e()*/+\s-]+")
 _TRUTHS = (  # codes that are 1 or 0, as conditions
     (re.compile(r"torch\.relu\(torch\.sign\((.*)\)\)"), "{} > 0"),
     (re.compile(r"\((.*)\)\.double\(\)"), "{}"),
@@ -310,7 +311,7 @@ def _bracketed(code: str) -> str:
 
 def _tensor(code: str) -> str:
     """A Python number as a tensor, which torch's functions ask for."""
-    if not _PYTHON_NUMBER.fullmatch(code):
+    if not _ARITHMETIC.fullmatch(_SIZE.sub("1", code)):
         return code
     return f"torch.tensor({f'{code}.0' if code.lstrip('-').isdigit() else f'1.0 * ({code})'})"
 

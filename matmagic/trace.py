@@ -191,6 +191,8 @@ class _Tracing(Running):
             self.record(tensor, Traced(*leaves[name]))
 
     def record(self, tensor: Tensor, value: Traced | Opaque, view: tuple[Tensor, Any] | None = None) -> None:
+        if isinstance(value, Traced) and tensor.dtype is torch.bool:
+            self.sizes.truths.add(value.node)
         self.known[id(tensor)] = _Known(tensor, value, tensor._version, tensor.requires_grad, view)
 
     def enter(self, outputs: Sequence[Tensor], values: Sequence[Traced | Opaque]) -> None:
@@ -218,14 +220,16 @@ class _Tracing(Running):
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         func = BLANK.get(func, func)
         row = ROWS.get(func)
+        versions = [a._version if isinstance(a, Tensor) else 0 for a in args]
         with torch._C.DisableTorchFunction(), nullcontext() if row else _Below(self):
             result = func(*args, **kwargs)
+        changed = any(isinstance(a, Tensor) and a._version != v for a, v in zip(args, versions, strict=True))
         outputs = [args[0]] if func is Tensor.__setitem__ else _tensors_of(result)
         if isinstance(result, torch.Size) or not outputs:
             self.note_value(func, expressions)
         elif row is not None:
             found = self.explain(func, row, *expressions, outputs)
-            if any(isinstance(f, Opaque) for f in found) and not any(o is a for o in outputs for a in args):
+            if any(isinstance(f, Opaque) for f in found) and not changed:
                 found = self.from_below(func, args, kwargs, outputs, found)
             self.enter(outputs, found)
             self.note_view(func, args, expressions[0], result)

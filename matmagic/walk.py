@@ -65,6 +65,14 @@ def ordered(node: Node, last_first: bool = False) -> list[Node]:
     return list(seen)
 
 
+def written_size(node: Node) -> int:
+    """How many nodes the expression has when shared parts are written out each time."""
+    sizes: dict[Node, int] = {}
+    for part in ordered(node):
+        sizes[part] = 1 + sum(sizes[child] for child in children(part))
+    return sizes[node]
+
+
 def rebuild(node: Node, parts: Mapping[Node, Node]) -> Node:
     """The node again with its children exchanged."""
     match node:

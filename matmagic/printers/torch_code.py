@@ -108,6 +108,7 @@ def form_of(axes: Axes) -> str:
 class _Printer:
     def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes) -> None:
         self.inputs, self.shapes = inputs, shapes
+        self.known: dict[int, tuple[Math, Code]] = {}  # by identity: pieces are kept, and equal ones cost time to compare
 
     # ---- forms
 
@@ -151,6 +152,12 @@ class _Printer:
     # ---- nodes
 
     def code(self, math: Math) -> Code:
+        """The code of a piece; of one that is used again, the same."""
+        if id(math) not in self.known:
+            self.known[id(math)] = (math, self.written(math))
+        return self.known[id(math)][1]
+
+    def written(self, math: Math) -> Code:
         match math:
             case Num(value=value):
                 return _number(value)
