@@ -211,9 +211,7 @@ def exact(value: float | Fraction) -> Number:
         return value
     if isinstance(value, int):
         return Fraction(value)
-    if isfinite(value) and float(value).is_integer():
-        return Fraction(int(value))
-    if not isfinite(value):
+    if not isfinite(value) or abs(value) >= 2**53:  # a limit of floating point, no whole number
         return float(value)
     short = Fraction(value).limit_denominator(10**6)
     return short if float(short) == value else float(value)
