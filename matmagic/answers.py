@@ -20,6 +20,7 @@ from typing import Any
 
 from .cells import Cell, Outcome, all_reads, answer_lines, backward, depending, is_tensor
 from .errors import CellError
+from .places import roots
 
 _CLAIM = re.compile(r"expected(?:_(gradient|grad|jacobian|jac|hessian|hess)s?)?(?:_(?:wrt_)?(\w+))?")
 _KINDS = {"grad": "gradient", "jac": "jacobian", "hess": "hessian"}
@@ -48,12 +49,15 @@ class Slice:
     failure: Exception | None = None
 
     def run(self, inputs: Mapping[str, Any]) -> Any:
-        """The target's value for these arguments; what doesn't depend on them keeps the notebook's value."""
+        """The target's value for these arguments; what doesn't depend on them keeps the notebook's value.
+
+        Objects that hold some of the inputs (lin, for lin.weight) stay themselves: the caller replaces what they hold.
+        """
         fixed = {**self.defaults, **inputs}
         names = {**self.namespace, **self.before, **fixed}
         scope = _private(names, {self.target} | all_reads(self.statements), self.namespace, inputs)
         kept = {name: scope[name] for name in fixed}
-        for statement in depending(self.statements, set(fixed)):
+        for statement in depending(self.statements, set(fixed) | roots(fixed)):
             exec(compile(ast.Module([statement], []), "<answer>", "exec"), scope)
             scope.update(kept)
         return _settled(scope[self.target], scope)
@@ -113,9 +117,14 @@ def _claim(name: str, text: str, line: int, about: Context, code: Slice) -> Clai
     said = _CLAIM.fullmatch(name)
     word, variable = (said[1], said[2]) if said else (None, None)
     known = [*about.arguments, *about.constants]
-    alike = [k for k in known if variable and k.lower() == variable.lower()]
+    alike = [k for k in known if variable and _flat(k) == _flat(variable)]
     chosen = variable if variable in known else alike[0] if len(alike) == 1 else None
     return Claim(text, chosen, _KINDS.get(word, word) if word else None, line, name, code)
+
+
+def _flat(name: str) -> str:
+    """A name as part of another: lin_weight for lin.weight, capitals or not."""
+    return re.sub(r"\W+", "_", name).strip("_").lower()
 
 
 def _private(
@@ -127,7 +136,7 @@ def _private(
     """
     scope = dict(names)
     dtype = next((v.dtype for v in inputs.values() if is_tensor(v) and v.is_floating_point()), None)
-    todo, seen = list(wanted), set()
+    todo, seen = list(wanted), roots(inputs)
     while todo:
         name = todo.pop()
         if name in seen or name not in names:

@@ -41,11 +41,15 @@ class _Stop(BaseException):
 
 
 class Float64(TorchFunctionMode):
-    """Runs torch calls in float64: casts to float32 too, and tensors from outside replaced by those of this run."""
+    """Runs torch calls in float64: casts to float32 too, and tensors from outside replaced by those of this run.
+
+    Float32 tensors for which none is given are lifted, each once; those that are computed with so keep their graph.
+    """
 
     def __init__(self, replacements: Mapping[int, Tensor]) -> None:
         super().__init__()
         self.replacements = replacements
+        self.lifted: dict[int, tuple[Tensor, Tensor]] = {}  # kept alive, since ids are reused
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True  # an error in the call is the user's
@@ -62,12 +66,20 @@ class Float64(TorchFunctionMode):
         if value is torch.float32:
             return torch.float64
         if isinstance(value, Tensor):
-            return self.replacements.get(id(value), value)
+            found = self.replacements.get(id(value), value)
+            return found if found.dtype is not torch.float32 else self.lift(found)
         if type(value) in (tuple, list):
             return type(value)(self.replaced(v) for v in value)
         if type(value) is dict:
             return {k: self.replaced(v) for k, v in value.items()}
         return value
+
+    def lift(self, tensor: Tensor) -> Tensor:
+        """The float32 tensor in float64."""
+        if id(tensor) not in self.lifted:
+            with torch._C.DisableTorchFunction():
+                self.lifted[id(tensor)] = tensor, (tensor.detach() if tensor.is_leaf else tensor).double()
+        return self.lifted[id(tensor)][1]
 
 
 class Running(Float64):
@@ -116,11 +128,7 @@ def float64() -> Iterator[None]:
 
 def replacements(subject: Callee, inputs: Mapping[str, Tensor]) -> dict[int, Tensor]:
     """Which notebook tensors stand for which inputs, by identity."""
-    lifted = {id(t): inputs[name] for name, t in subject.reads.items() if name in inputs}
-    for value in getattr(subject, "defaults", {}).values():
-        if isinstance(value, Tensor) and value.is_floating_point():
-            lifted[id(value)] = value.detach().double()
-    return lifted
+    return {id(t): inputs[name] for name, t in subject.reads.items() if name in inputs}
 
 
 def call(subject: Callee, inputs: Mapping[str, Tensor], running: Running | None = None) -> Tensor:

@@ -2,7 +2,8 @@
 
 In: a cell that has run and the notebook's names, or a function.  Out: a Subject with its Claims.
 The function is the last one defined that no other calls.  Its signature tells arguments and shapes, its
-bytecode the tensors of the notebook that it reads, its syntax tree the gradients that it returns.
+bytecode the tensors, modules and objects of the notebook that it reads, its syntax tree the gradients that
+it returns.  A tensor in a module or an object is read under Python text that evaluates to it: lin.weight.
 Not known here: shapes, values to try, and whether the function works.
 """
 
@@ -13,6 +14,7 @@ import builtins
 import functools
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,7 @@ from .answers import PLAIN, Claim, Context, claims_of_cell, globals_read
 from .cells import EXAMPLE, Cell, Outcome, hint, is_tensor, parse, reads, run
 from .errors import CellError, OptionError
 from .options import nearest
+from .places import held, is_inside, is_module, methods, spelled
 
 __all__ = [
     "Cell",
@@ -50,19 +53,30 @@ class Subject:
     defaults: Mapping[str, Any]  # those that have one
     annotations: Mapping[str, str]  # shape texts, "n n"
     returned_grads: tuple[str, ...]  # backward style: arguments whose .grad is returned
-    reads: Mapping[str, Any]  # tensors it reads without taking them as arguments
+    reads: Mapping[str, Any]  # tensors it may read without taking them as arguments: A, lin.weight
     source: str
     line: int
     claims: tuple[Claim, ...]
     namespace: Mapping[str, Any] = field(repr=False)
     signature: inspect.Signature = field(repr=False)
     others: tuple[str, ...] = ()  # functions that could have been meant as well
+    objects: tuple[Any, ...] = field(repr=False, default=())  # modules, lists, … that it reads
 
     @property
     def symbol(self) -> str:
         """What the function is called in a formula; in backward style the tensor whose .backward() is called."""
         called = re.search(r"\b([^\W\d]\w*)\.backward\(", self.source) if self.returned_grads else None
         return called[1] if called else self.name
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """Those of the tensors that modules, containers and objects hold."""
+        return tuple(name for name in self.reads if is_inside(name))
+
+    @property
+    def borrowed(self) -> tuple[str, ...]:
+        """Arguments without a default that are objects of the notebook: a module, say."""
+        return tuple(n for n in self.defaults if self.signature.parameters[n].default is inspect.Parameter.empty)
 
     @property
     def context(self) -> Context:
@@ -76,9 +90,10 @@ class Subject:
             raise TypeError(f"{self.name} needs a value for {', '.join(missing)}")
         given = {**self.defaults, **inputs}
         kinds = {name: parameter.kind for name, parameter in self.signature.parameters.items() if name in given}
-        last = max((i for i, name in enumerate(kinds) if name in inputs and kinds[name] in PLAIN), default=-1)
+        needed = {*inputs, *self.borrowed}
+        last = max((i for i, name in enumerate(kinds) if name in needed and kinds[name] in PLAIN), default=-1)
         args = tuple(given[name] for i, name in enumerate(kinds) if i <= last and kinds[name] in PLAIN)
-        return args, {name: inputs[name] for name in kinds if name in inputs and kinds[name] not in PLAIN}
+        return args, {name: given[name] for name in kinds if name in needed and kinds[name] not in PLAIN}
 
 
 # --------------------------------------------------------------------------- reading the function
@@ -103,16 +118,16 @@ def subject(
 
 
 def subject_of(function: Any, namespace: Mapping[str, Any] | None = None) -> Subject:
-    """A function that exists already; a name for a lambda is looked up in the namespace."""
+    """A function that exists already, or a module; a name for a lambda or a module is looked up in the namespace."""
     function = _without_report(function)
     inner = inspect.unwrap(function) if callable(function) else function
     if namespace is None:
-        namespace = getattr(inner, "__globals__", {})
-    name = getattr(inner, "__name__", type(inner).__name__)
+        namespace = getattr(inner, "__globals__", vars(sys.modules["__main__"]))
+    name = getattr(inner, "__name__", "<lambda>")
     if name == "<lambda>":
-        name = next((n for n, v in namespace.items() if v is function and not n.startswith("_")), "f")
+        name = _name_of(function, namespace) or ("f" if hasattr(inner, "__code__") else type(inner).__name__)
     try:
-        lines, first = inspect.getsourcelines(inner)
+        lines, first = inspect.getsourcelines(_code_of(inner))
         source = textwrap.dedent("".join(lines)).rstrip()
         node = ast.parse(source).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
@@ -126,7 +141,11 @@ def _subject(function: Any, name: str, node: ast.stmt, source: str, line: int, n
     signature = _signature(function, name)
     named = {n: p for n, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     shapes = {n: _shape_text(p.annotation, namespace) for n, p in named.items()}
-    constants = {n: v for n, v in _outside(function).items() if is_tensor(v) and n not in signature.parameters}
+    defaults = {n: p.default for n, p in named.items() if p.default is not p.empty}
+    defaults |= {n: namespace[n] for n in named if n not in defaults and _holds_tensors(namespace.get(n))}
+    outside = {n: v for n, v in _outside(function, namespace).items() if n not in signature.parameters}
+    reached = list(held({**outside, **defaults}))
+    constants = {text: value for text, value in reached if is_tensor(value)}
     if not named and len(signature.parameters) > 0:
         raise CellError(
             f"the arguments of {name} have no names: {name}{signature}", f"name them:  def {name}(x, y): ..."
@@ -138,17 +157,38 @@ def _subject(function: Any, name: str, node: ast.stmt, source: str, line: int, n
     return Subject(
         function=function,
         name=name,
-        parameters=tuple(n for n, p in named.items() if p.default is p.empty),
-        defaults={n: p.default for n, p in named.items() if p.default is not p.empty},
+        parameters=tuple(n for n in named if n not in defaults),
+        defaults=defaults,
         annotations={n: text for n, text in shapes.items() if text is not None},
-        returned_grads=_returned_grads(node, tuple(named)),
+        returned_grads=_returned_grads(node, (*named, *constants)),
         reads=constants,
         source=source,
         line=line,
         claims=(),
         namespace=namespace,
         signature=signature,
+        objects=tuple(value for _, value in reached if not is_tensor(value)),
     )
+
+
+def _holds_tensors(value: Any) -> bool:
+    """Whether it is a module, a dict or an object with tensors in it: an argument of this name is meant as that."""
+    if is_tensor(value) or isinstance(value, list | tuple | FunctionType):
+        return False
+    return any(is_tensor(inner) for _, inner in held({"_": value}))
+
+
+def _name_of(value: Any, namespace: Mapping[str, Any]) -> str | None:
+    """What the notebook calls an object."""
+    return next((n for n, v in namespace.items() if v is value and not n.startswith("_")), None)
+
+
+def _code_of(function: Any) -> Any:
+    """The function that holds the code: of a module its forward, of another object its __call__."""
+    if is_module(function):
+        return type(function).forward
+    call = next((vars(kind)["__call__"] for kind in type(function).__mro__ if "__call__" in vars(kind)), None)
+    return call if isinstance(call, FunctionType) and not hasattr(function, "__wrapped__") else function
 
 
 def _chosen(functions: Mapping[str, ast.stmt], wanted: str | None) -> tuple[str, tuple[str, ...]]:
@@ -168,6 +208,7 @@ def _chosen(functions: Mapping[str, ast.stmt], wanted: str | None) -> tuple[str,
 def _signature(function: Any, name: str) -> inspect.Signature:
     """The signature of something that can be checked; a CellError that says what it is, otherwise."""
     wrap = f"wrap it:  def f(x): return {name}(x)"
+    function = function.forward if is_module(function) else function
     inner = inspect.unwrap(function) if callable(function) else function
     if not callable(function):
         raise CellError(f"{name} is {type(function).__name__}, not a function", EXAMPLE)
@@ -209,7 +250,7 @@ def _shape_text(annotation: Any, namespace: Mapping[str, Any]) -> str | None:
 
 
 def _returned_grads(function: ast.stmt, parameters: tuple[str, ...]) -> tuple[str, ...]:
-    """Arguments whose .grad is returned, in order, where the body asks autograd for it; else ()."""
+    """Arguments and tensors read whose .grad is returned, in order, where the body asks autograd for it; else ()."""
     calls = {_last_name(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)}
     if not isinstance(function, ast.FunctionDef) or not calls & {"backward", "grad"}:
         return ()
@@ -217,7 +258,7 @@ def _returned_grads(function: ast.stmt, parameters: tuple[str, ...]) -> tuple[st
 
     def grads(value: ast.AST | None) -> list[str]:
         match value:
-            case ast.Attribute(value=ast.Name(id=name), attr="grad") if name in parameters:
+            case ast.Attribute(value=inner, attr="grad") if (name := _place(inner)) in parameters:
                 return [name]
             case ast.Name(id=name):
                 return known.get(name, [])
@@ -228,7 +269,7 @@ def _returned_grads(function: ast.stmt, parameters: tuple[str, ...]) -> tuple[st
             case ast.Call(func=ast.Attribute(value=inner, attr="clone" | "detach" | "contiguous")):
                 return grads(inner)
             case ast.Call(func=func, args=[_, inputs, *_]) if _last_name(func) == "grad":
-                return [n.id for n in ast.walk(inputs) if isinstance(n, ast.Name) and n.id in parameters]
+                return [name for n in ast.walk(inputs) if (name := _place(n)) in parameters]
         return []
 
     for node in ast.walk(function):
@@ -237,6 +278,11 @@ def _returned_grads(function: ast.stmt, parameters: tuple[str, ...]) -> tuple[st
                 known[names] = found
     returned = [n for node in ast.walk(function) if isinstance(node, ast.Return) for n in grads(node.value)]
     return tuple(dict.fromkeys(returned))
+
+
+def _place(node: ast.AST) -> str:
+    """x, or lin.weight."""
+    return spelled(ast.unparse(node)) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ""
 
 
 def _pairs(target: ast.expr, value: ast.expr, grads: Callable[[ast.AST], list[str]]) -> Iterator[tuple[str, list[str]]]:
@@ -255,11 +301,16 @@ def _last_name(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def _outside(function: Any) -> dict[str, Any]:
-    """What the function reads without taking it as an argument: globals and closure, its helpers' too."""
-    home = getattr(inspect.unwrap(function), "__globals__", None)
-    found: dict[str, Any] = {}
-    todo, seen = [function], set()
+def _outside(function: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """What the function reads without taking it as an argument: globals and closure, its helpers' too.
+
+    A method reads its object, under the name that the notebook has for it.
+    """
+    code = _code_of(function)
+    home = getattr(inspect.unwrap(code), "__globals__", None)
+    owner = getattr(function, "__self__", function if code is not function else None)
+    found: dict[str, Any] = {} if owner is None else {_name_of(owner, namespace) or "self": owner}
+    todo, seen = [code, *methods(owner, home)], set()
     while todo:
         one = todo.pop()
         if id(one) in seen:
@@ -279,6 +330,7 @@ def _outside(function: Any) -> dict[str, Any]:
         todo += [
             v for v in outer.values() if getattr(inspect.unwrap(v) if callable(v) else v, "__globals__", None) is home
         ]
+        todo += [f for v in (*outer.values(), *closed.values()) if id(v) not in seen for f in methods(v, home)]
         found = {**outer, **closed, **found}
     return found
 

@@ -28,7 +28,7 @@ from .grading import Claim, Grade, grade_claims
 from .matrix_functions import NoDerivative
 from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
-from .printers.names import text_name
+from .printers.names import latex_name, text_name
 from .printers.text import text
 from .printers.torch_code import torch_code
 from .rendering import notation
@@ -114,8 +114,8 @@ class Check:
 
     def alike(self) -> list[str]:
         """Inputs that would be written with one symbol: lam and lambda_ are both λ."""
-        symbols = [text_name(name) for name in self.shapes.of]
-        return [name for name, symbol in zip(self.shapes.of, symbols, strict=True) if symbols.count(symbol) > 1]
+        written = [[show(name) for name in self.shapes.of] for show in (text_name, latex_name)]
+        return [n for k, n in enumerate(self.shapes.of) if any(one.count(one[k]) > 1 for one in written)]
 
     def trace(self) -> tuple[Trace | None, list[Note]]:
         """What f computes, at any size and on every draw; or why that isn't known."""

@@ -24,6 +24,7 @@ from torch import Tensor
 from .calling import float64
 from .capture import Subject
 from .errors import OptionError
+from .places import spelled
 from .sampling import words
 
 __all__ = ["OptionClaim", "claim_of_option", "parse_claim"]
@@ -173,6 +174,8 @@ class _Reader:
                     self.refuse(node, f"{value!r} can't stand in a claim")
                 if isinstance(value, int | float) and abs(value) > 1e30:
                     self.refuse(node, "this number is too large")
+            case ast.Attribute() | ast.Subscript() if _place(node) in self.names:
+                return
             case ast.Name(id=name):
                 if name not in self.names:
                     self.refuse_name(node, name)
@@ -245,6 +248,11 @@ def _nearest(word: str, known: frozenset[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
+def _place(node: ast.AST) -> str:
+    """A tensor in an object, as it is named: lin.weight, params["W"]."""
+    return spelled(ast.unparse(node))
+
+
 def _module(node: ast.AST) -> str | None:
     """torch, torch.linalg, torch.special or F, however they are written."""
     spelled = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
@@ -268,6 +276,8 @@ def _value(node: ast.AST | None, names: Mapping[str, Any]) -> Any:
             return None
         case ast.Constant(value=value):
             return value
+        case ast.Attribute() | ast.Subscript() if _place(node) in names:
+            return names[_place(node)]
         case ast.Name(id=name):
             return names[name]
         case ast.Attribute(value=base, attr=name):

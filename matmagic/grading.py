@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .autograd import copies
-from .calling import Float64, float64
+from .calling import Float64, float64, replacements
 from .capture import Subject
 from .conditions import condition_for, condition_words, spelled
 from .counterexamples import counterexample, fails_at
@@ -78,7 +78,7 @@ class _Grading:
 
     def found(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The claim at these inputs, as a float64 tensor."""
-        with float64(), torch.enable_grad(), Float64({}):
+        with float64(), torch.enable_grad(), Float64(replacements(self.question.subject, inputs)):
             return as_tensor(self.claim.evaluate(copies(inputs)))
 
     def agrees(self, inputs: Mapping[str, Tensor]) -> bool:

@@ -18,7 +18,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -33,8 +33,8 @@ Shape = tuple[str | int, ...]
 Dims = dict[str, Shape]
 Assign = Callable[[Sequence[str], Sequence[int]], dict[str, int]]
 
-FIRST = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61)
-SECOND = (4, 3, 6, 8, 9, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25)
+FIRST = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, *range(67, 120, 2))
+SECOND = (4, 3, 6, 8, 9, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, *range(66, 120, 2))
 SECONDS = 0.3
 RUNS = 400
 TRIES = 24  # for one choice of kinds
@@ -57,6 +57,7 @@ class Outcome:
     arithmetic: frozenset[str] = frozenset()  # arguments that only enter scalar arithmetic
     transposed: bool = False
     called: frozenset[str] = frozenset()
+    met: frozenset[str] = frozenset()  # tensors from outside that f read
 
     @property
     def good(self) -> bool:
@@ -82,13 +83,9 @@ class Search:
         return self.runs < RUNS and time.monotonic() < self.deadline
 
     def read_dims(self, numbers: bool = False) -> Dims:
-        """Shapes of the tensors that f reads: their sizes as free letters, those of integers as numbers."""
-        return {
-            name: tuple(t.shape)
-            if numbers or not t.is_floating_point()
-            else tuple(1 if s == 1 else f"?{name}{i}" for i, s in enumerate(t.shape))
-            for name, t in self.subject.reads.items()
-        }
+        """Shapes of the tensors that f names: their sizes as free letters, those of integers as numbers."""
+        named = {n: t for n, t in self.subject.reads.items() if n not in self.subject.inside}
+        return {name: tuple(t.shape) if numbers else open_dims(name, t) for name, t in named.items()}
 
     def run(self, dims: Dims, pool: Sequence[int]) -> tuple[Outcome, dict[str, int]]:
         """Run f with numbers from the pool for the letters."""
@@ -116,8 +113,8 @@ class Search:
                     raise
                 error = raised
         arithmetic = frozenset(inputs) - watching.elsewhere
-        called = frozenset(watching.called)
-        return Outcome({}, error, value, watching.broadcast, arithmetic, watching.transposed, called)
+        called, met = frozenset(watching.called), frozenset(watching.met)
+        return Outcome({}, error, value, watching.broadcast, arithmetic, watching.transposed, called, met)
 
     def trial(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor that suits most functions: in (0, 1), positive definite where square, 0 for labels."""
@@ -142,10 +139,19 @@ def letters_of(dims: Mapping[str, Shape]) -> list[str]:
     return list(dict.fromkeys(t for shape in dims.values() for t in shape if isinstance(t, str)))
 
 
+def open_dims(name: str, tensor: Tensor) -> Shape:
+    """A free letter for each size; 1 and the sizes of integer tensors stay numbers."""
+    if not tensor.is_floating_point():
+        return tuple(tensor.shape)
+    return tuple(1 if size == 1 else f"?{name}{i}" for i, size in enumerate(tensor.shape))
+
+
 def fatal(error: Exception) -> bool:
     """Whether other shapes can't help: the user's own exception, a full memory, a missing device."""
     if isinstance(error, RecursionError | NotImplementedError):
         return True
+    if isinstance(error, AssertionError):
+        return not _raised_in(error).startswith("torch.")  # of a module about its argument
     return not isinstance(error, RuntimeError | IndexError | ValueError | TypeError) or "allocate" in str(error)
 
 
@@ -155,11 +161,15 @@ def is_shape_error(error: Exception | None) -> bool:
         return False
     if re.search(r"to unpack|0-d tensor|tuple index out of range", str(error)):
         return True
+    return _raised_in(error).partition(".")[0] in ("torch", __name__.partition(".")[0])
+
+
+def _raised_in(error: Exception) -> str:
+    """The module of the code that raised."""
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
-    module = str(where.tb_frame.f_globals.get("__name__", "")) if where is not None else ""
-    return module.partition(".")[0] in ("torch", __name__.partition(".")[0])
+    return str(where.tb_frame.f_globals.get("__name__", "")) if where is not None else ""
 
 
 def most_general(search: Search, dims: Dims, own: Mapping[str, int] | None = None) -> Outcome:
@@ -180,6 +190,38 @@ def most_general(search: Search, dims: Dims, own: Mapping[str, int] | None = Non
     return outcome
 
 
+def loosest(search: Search, dims: Dims, own: Mapping[str, int]) -> Outcome:
+    """The most general shapes near known ones: `own` has the sizes that letters have there.
+
+    Where torch's messages don't say what has to be equal, one letter for each size that occurs.
+    """
+    outcome = most_general(search, dims, own)
+    if outcome.error is None:
+        return outcome
+    one = {letter: f"?={size}" for letter, size in own.items() if _is_free(letter)}
+    shared = {n: tuple(one.get(t, t) if isinstance(t, str) else t for t in shape) for n, shape in dims.items()}
+    return most_general(search, shared, {**own, **{f"?={size}": size for size in own.values()}})
+
+
+def opened(search: Search, outcome: Outcome, given: Dims) -> Outcome:
+    """The shapes with the tensors that f met in modules and objects, their sizes letters as far as f allows."""
+    reads = search.subject.reads
+    found = {**outcome.dims, **{n: tuple(t.shape) for n, t in reads.items() if n in outcome.met}}
+    dims: Dims = {}
+    own: dict[str, int] = {}
+    for name, shape in found.items():
+        fixed = name in reads and not reads[name].is_floating_point()
+        free = tuple(f"?{name}{i}" if isinstance(t, int) and t > 1 and not fixed else t for i, t in enumerate(shape))
+        dims[name] = given.get(name, free)
+        own.update((t, s) for t, s in zip(dims[name], shape, strict=True) if isinstance(t, str) and isinstance(s, int))
+    loose = loosest(replace(search, deadline=time.monotonic() + SECONDS, runs=0), dims, own)
+    return loose if loose.error is None else replace(outcome, dims=found)
+
+
+def _is_free(size: str | int) -> bool:
+    return isinstance(size, str) and size.startswith("?")
+
+
 def _squared(dims: Dims, own: Mapping[str, int] | None) -> Dims:
     """Every matrix with free sizes made square, if it is in the notebook."""
     for shape in list(dims.values()):
@@ -193,7 +235,8 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
     stack: list[Dims] = [dims]
     seen: set[object] = set()
     first: Outcome | None = None
-    while stack and len(seen) < TRIES and (search.left() or first is None):
+    tries = TRIES + len(letters_of(dims))
+    while stack and len(seen) < tries and (search.left() or first is None):
         dims = stack.pop()
         key = tuple(dims.items())
         if key in seen:
@@ -228,6 +271,10 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
     if unpack := re.search(r"unpack \(expected (\d+)(?:, got (\d+))?\)", message):
         likely = [letter[int(unpack[2])]] if unpack[2] and int(unpack[2]) in letter else list(sizes)
         return [(name, int(unpack[1])) for name in likely]
+    if trailing := re.search(r"shape \[\*, ([\d, ]+)\], but got input of size ?\[([\d, ]+)\]", message):
+        wanted, had = ([int(n) for n in shape.split(", ")] for shape in trailing.groups())
+        unequal = [(a, b) for a, b in zip(had[-len(wanted) :], wanted, strict=False) if a != b and a in letter]
+        return [(letter[a], letter.get(b, b)) for a, b in unequal]
     pairs: list[tuple[int, int]] = []
     if (product := re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message)) or (
         product := re.search(r"mat \((\d+)x(\d+)\), vec \((\d+)\)", message)
@@ -244,11 +291,10 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
 
 def _joined(dims: Dims, a: str | int, b: str | int, own: Mapping[str, int] | None) -> Dims | None:
     """The shapes with a and b made equal; None where both are given, or differ in the notebook."""
-    if own is not None:
-        left, right = (own.get(t, t) if isinstance(t, str) else t for t in (a, b))
-        if left != right:
-            return None
-    free = [t for t in (b, a) if isinstance(t, str) and t.startswith("?")]
+    known = [size for t in (a, b) if (size := t if isinstance(t, int) else (own or {}).get(t)) is not None]
+    if own is not None and len(set(known)) > 1:
+        return None
+    free = [t for t in (b, a) if _is_free(t)]
     if not free or a == b:
         return None
     old, new = (free[0], a) if free[0] == b else (free[0], b)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .errors import OptionError
+from .places import PLACE, spelled
 
 PROPERTIES = (
     "symmetric",
@@ -38,9 +39,9 @@ PROPERTIES = (
     "index<k",  # k is a letter of a size or a number
 )
 
-_NAMED = re.compile(r"(?:^|[\s,;])([^\W\d]\w*)\s*[=:](?!=)\s*")
+_NAMED = re.compile(rf"(?:^|[\s,;])({PLACE})\s*[=:](?!=)\s*")
 _CONDITION = re.compile(r"(\w+)\s*(>=|<=|==|!=|>|<)\s*(\w+)")
-_INDEX = re.compile(r"([^\W\d]\w*)\s*=\s*index\s*<\s*(\w+)")
+_INDEX = re.compile(rf"({PLACE})\s*=\s*index\s*<\s*(\w+)")
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def parse_names(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Names separated by commas or spaces, each once.
+    """Names separated by commas or spaces, each once; places such as lin.weight too.
 
-    >>> parse_names("x, A")
-    ('x', 'A')
+    >>> parse_names("x, A"), parse_names("lin.weight p['W']")
+    (('x', 'A'), ('lin.weight', 'p["W"]'))
     """
     names = re.split(r"[\s,;]+", text.strip(" ,;")) if isinstance(text, str) else list(text)
     for name in names:
-        if name and not name.replace(".", "_").isidentifier():
+        if name and not re.fullmatch(PLACE, name):
             raise OptionError(f"{name!r} is not a name", "names are separated by commas: -w x,A")
-    return tuple(dict.fromkeys(name for name in names if name))
+    return tuple(dict.fromkeys(spelled(name) for name in names if name))
 
 
 def parse_shapes(text: str | Mapping[str, str]) -> dict[str, str]:
@@ -95,7 +96,7 @@ def parse_shapes(text: str | Mapping[str, str]) -> dict[str, str]:
     {'x': 'n,1', 'A': 'n,n', 't': '()'}
     """
     given = text if isinstance(text, Mapping) else _by_name(text, "shapes", 'shapes are written "x=n,1 A=n,n t=()"')
-    return {name: _shape(name, shape) for name, shape in given.items()}
+    return {spelled(name): _shape(name, shape) for name, shape in given.items()}
 
 
 def parse_assume(text: str | Mapping[str, str] | Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -105,10 +106,10 @@ def parse_assume(text: str | Mapping[str, str] | Iterable[str]) -> tuple[dict[st
     ({'A': 'symmetric'}, ('m>n',))
     """
     if isinstance(text, Mapping):
-        return {name: _property(name, word) for name, word in text.items()}, ()
+        return {spelled(name): _property(name, word) for name, word in text.items()}, ()
     if not isinstance(text, str):
         text = " ".join(text)
-    indices = {name: f"index<{k}" for name, k in _INDEX.findall(text)}
+    indices = {spelled(name): f"index<{k}" for name, k in _INDEX.findall(text)}
     rest = _INDEX.sub(" ", text)
     sizes = tuple("".join(found) for found in _CONDITION.findall(rest))
     rest = _CONDITION.sub(" ", rest).strip(" ,;")
@@ -125,6 +126,7 @@ def _by_name(text: str, option: str, example: str) -> dict[str, str]:
         raise OptionError(f"{option}: can't read {before.strip()!r}", example)
     found: dict[str, str] = {}
     for name, value in zip(pieces[::2], pieces[1::2], strict=True):
+        name = spelled(name)
         if name in found:
             raise OptionError(f"{option} names {name} twice", example)
         found[name] = value.strip(" ,;")

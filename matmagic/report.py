@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from . import static
@@ -92,7 +91,8 @@ class Report:
 
     @cached_property
     def _arguments(self) -> list[str]:
-        code = getattr(self.__wrapped__, "__code__", None)
+        function = getattr(self.__wrapped__, "forward", self.__wrapped__)  # of a module
+        code = getattr(function, "__code__", None)
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ()
         return [name for name in self.shapes if name in own] or list(self.shapes)
 
@@ -133,11 +133,7 @@ def gradcheck(function: Callable[..., Any] | None = None, **options: Any) -> Any
 def check(subject: Subject, options: Options) -> Report:
     """The Report on a captured function; nothing but the Report is left of the check."""
     tensors = [t for t in {**subject.namespace, **subject.reads}.values() if isinstance(t, Tensor)]
-    named = getattr(subject.function, "__code__", None)
-    modules = [subject.namespace.get(name) for name in getattr(named, "co_names", ())]
-    for module in (m for m in modules if isinstance(m, torch.nn.Module)):
-        tensors += [*module.parameters(), *module.buffers()]
-    with leave_no_trace(tensors, quiet=True):
+    with leave_no_trace(tensors, quiet=True, objects=subject.objects):
         options = with_implied_order(options, subject)
         shapes = find_shapes(subject, options)
         assumed = domain_of(subject, shapes, options.assume, options)

@@ -23,7 +23,19 @@ from torch import Tensor
 
 from .capture import Subject
 from .errors import OptionError, ShapeError
-from .inference import Dims, Outcome, Search, Shape, infer, is_shape_error, letters_of, most_general
+from .inference import (
+    Dims,
+    Outcome,
+    Search,
+    Shape,
+    infer,
+    is_shape_error,
+    letters_of,
+    loosest,
+    most_general,
+    open_dims,
+    opened,
+)
 from .options import Options
 
 __all__ = ["Shape", "Shapes", "find_shapes", "parse_shape", "shape_text", "sizes_for", "traced_sizes"]
@@ -60,17 +72,25 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
     search = Search(subject, options.assume, lambda letters, pool: assign(letters, pool, options.sizes), given)
     open_names = [name for name in names if name not in given]
     if not open_names:
-        outcome = as_given(search, given)
-        return shapes_from(subject, outcome, names, options, ())
+        return shapes_from(subject, as_given(search, given), names, options, ())
     found = notebook_values(search, names)
     if found is not None:
         return from_notebook(search, names, found, options)
-    outcome = infer(search, open_names)
+    outcome = infer(replace(search, given=freed(subject, given)), open_names)
     if outcome.error is not None:
         no_shapes_run(search, outcome)
+    if subject.inside:
+        outcome = opened(search, outcome, given)
     shapes = shapes_from(subject, outcome, names, options, ())
-    notes = (assumed_note("assumed", shapes.of, open_names), *broadcast_notes(outcome))
+    notes = (assumed_note("assumed", shapes.of, open_names), *broadcast_notes(outcome), *shapes.notes)
     return replace(shapes, notes=notes)
+
+
+def freed(subject: Subject, given: Dims) -> Dims:
+    """The shapes given, their letters free for the numbers that a module asks for."""
+    if not subject.inside:
+        return given
+    return {n: tuple(f"?={t}" if isinstance(t, str) else t for t in shape) for n, shape in given.items()}
 
 
 def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
@@ -165,7 +185,9 @@ def check_names(subject: Subject, options: Options) -> None:
 
 def as_given(search: Search, given: Dims) -> Outcome:
     """f at the shapes given; a ShapeError with torch's message where it doesn't run."""
-    outcome = most_general(search, {**search.read_dims(), **given})
+    outcome = most_general(search, {**search.read_dims(), **freed(search.subject, given)})
+    if outcome.error is None and search.subject.inside:
+        return opened(search, outcome, given)
     if outcome.error is not None:
         outcome = first_that_runs(search, {**search.read_dims(numbers=True), **given}, outcome)
     error = outcome.error
@@ -193,21 +215,28 @@ def notebook_values(search: Search, names: Sequence[str]) -> dict[str, Tensor] |
     Integer tensors are lifted to float64 too, and stay integer only where f needs that.
     """
     subject = search.subject
-    own = {n: subject.reads.get(n, subject.namespace.get(n)) for n in [*names, *subject.reads]}
+    named = [*names, *(n for n in subject.reads if n not in subject.inside)]
+    own = {n: subject.reads.get(n, subject.namespace.get(n)) for n in named}
     tensors = {n: t for n, t in own.items() if isinstance(t, Tensor) and not t.is_complex()}
     if len(tensors) < len(own) or any(not fits(search.given.get(n), t) for n, t in tensors.items()):
         return None
-    lifted = {n: t.detach().to("cpu", torch.float64, copy=True) for n, t in tensors.items()}
+    lifted = {n: lift(t) for n, t in tensors.items()}
     whole = {n: t.detach().to("cpu", copy=True) for n, t in tensors.items() if not t.is_floating_point()}
     choices = [lifted, {**lifted, **whole}] if whole else [lifted]
     for values in choices:
         outcome = search.run_values(values)
         if outcome.error is None:
-            return values
+            met = {n: t for n, t in subject.reads.items() if n in outcome.met and n not in values}
+            return values | {n: lift(t) if t.is_floating_point() else t.detach().clone() for n, t in met.items()}
     error = outcome.error
     if error is not None and not is_shape_error(error):
         raise error
     return None
+
+
+def lift(tensor: Tensor) -> Tensor:
+    """A float64 copy."""
+    return tensor.detach().to("cpu", torch.float64, copy=True)
 
 
 def fits(shape: Shape | None, tensor: Tensor) -> bool:
@@ -223,12 +252,7 @@ def from_notebook(search: Search, names: Sequence[str], values: Mapping[str, Ten
     search.values = values
     sizes = {f"?{n}{i}": s for n, t in values.items() for i, s in enumerate(t.shape)}
     dims: Dims = {n: open_dims(n, t) for n, t in values.items()} | search.given
-    outcome = most_general(search, dims, sizes)
-    if outcome.error is not None:
-        one_letter = {
-            n: tuple(d if d == 1 else f"?={sizes[f'?{n}{i}']}" for i, d in enumerate(s)) for n, s in dims.items()
-        }
-        outcome = most_general(search, one_letter | search.given, {f"?={s}": s for s in sizes.values()})
+    outcome = loosest(search, dims, sizes)
     if outcome.error is not None:
         outcome = Outcome({n: tuple(t.shape) for n, t in values.items()})
     shapes = shapes_from(search.subject, outcome, names, options, values)
@@ -238,14 +262,7 @@ def from_notebook(search: Search, names: Sequence[str], values: Mapping[str, Ten
     lifted = [n for n in whole if values[n].is_floating_point()]
     if lifted:
         notes.append(f"integer tensors are taken as float64: {', '.join(lifted)}")
-    return replace(shapes, notes=tuple(notes))
-
-
-def open_dims(name: str, tensor: Tensor) -> Shape:
-    """A free letter for each size; 1 and the sizes of integer tensors stay numbers."""
-    if not tensor.is_floating_point():
-        return tuple(tensor.shape)
-    return tuple(1 if size == 1 else f"?{name}{i}" for i, size in enumerate(tensor.shape))
+    return replace(shapes, notes=(*notes, *shapes.notes))
 
 
 def shapes_from(
@@ -256,10 +273,11 @@ def shapes_from(
     values: Mapping[str, Tensor] | tuple[()],
 ) -> Shapes:
     """The outcome with good letters; integer tensors that f reads keep the notebook's values."""
-    order = [*names, *(n for n in subject.reads if n not in names)]
+    order = [*names, *(n for n in subject.reads if n not in names and n in outcome.dims)]
     kept = {n: t.detach().clone() for n, t in subject.reads.items() if n in order and not t.is_floating_point()}
     return Shapes(
         of=lettered(subject, {n: outcome.dims[n] for n in order}),
+        notes=borrowed_notes(subject),
         values=dict(values) if values else kept,
         conditions=tuple(options.sizes),
     )
@@ -290,6 +308,11 @@ def option_line(of: Mapping[str, Shape], names: Iterable[str]) -> str:
 def broadcast_notes(outcome: Outcome) -> tuple[str, ...]:
     """One line where a non-scalar argument is broadcast against another."""
     return (f"broadcast: {outcome.broadcast}",) if outcome.broadcast else ()
+
+
+def borrowed_notes(subject: Subject) -> tuple[str, ...]:
+    """One line where an argument is an object of the notebook."""
+    return tuple(f"{name} is the notebook's {type(subject.defaults[name]).__name__}" for name in subject.borrowed)
 
 
 def no_shapes_run(search: Search, outcome: Outcome) -> NoReturn:

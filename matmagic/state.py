@@ -1,9 +1,10 @@
 """Leave no trace: what a check does to the process is undone, whatever happens in it.
 
-In: the user's tensors.  Out: a context, after which their gradients, values and flags, the random states,
-torch's default dtype and gradient mode, warning filters and the environment are as before, Ctrl-C included.
+In: the user's tensors and objects.  Out: a context, after which the tensors' gradients, values and flags, what the
+objects (modules, lists, dicts) hold, the random states, torch's default dtype and gradient mode, warning filters and
+the environment are as before, Ctrl-C included.
 The idea is a list of undo steps, taken before anything runs; nothing is imported that is not there already.
-Not known here: random states of other devices, and what the user's function does to its own Python objects.
+Not known here: random states of other devices, and what objects hold that are not given.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ _LARGE = 1_000_000
 
 
 @contextmanager
-def leave_no_trace(tensors: Iterable[Tensor] = (), quiet: bool = False) -> Iterator[None]:
+def leave_no_trace(
+    tensors: Iterable[Tensor] = (), quiet: bool = False, objects: Iterable[object] = ()
+) -> Iterator[None]:
     """Run the block, then put everything back; `quiet` drops what it prints and warns."""
     undo = [*_torch_state(), *_random_states(), _environment()]
     undo += [step for tensor in tensors for step in _tensor(tensor)]
+    undo += [step for one in objects for step in _object(one)]
     with warnings.catch_warnings():
         try:
             with _silence() if quiet else contextlib.nullcontext():
@@ -114,6 +118,34 @@ def _tensor(tensor: Tensor) -> list[Undo]:
         flag = tensor.requires_grad
         undo.append(lambda: tensor.requires_grad_(flag))
     return undo
+
+
+def _object(one: object) -> list[Undo]:
+    """What a list, a dict or an object holds directly: attributes, and for modules parameters, buffers and the mode."""
+    if isinstance(one, list):
+        items = list(one)
+        return [lambda: one.__setitem__(slice(None), items) if _moved(one, items) else None]
+    own = one if isinstance(one, dict) else getattr(one, "__dict__", None)
+    if not isinstance(own, dict) or isinstance(one, type):
+        return []
+    inner = [value for value in own.values() if type(value) is dict] if own is not one else []
+    return [_dict(held) for held in (own, *inner)]
+
+
+def _dict(held: dict[object, object]) -> Undo:
+    before = dict(held)
+
+    def restore() -> None:
+        if _moved([*held, *held.values()], [*before, *before.values()]):
+            held.clear()
+            held.update(before)
+
+    return restore
+
+
+def _moved(now: list[object], before: list[object]) -> bool:
+    """Whether other objects are there."""
+    return len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True))
 
 
 @contextmanager

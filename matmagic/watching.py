@@ -1,8 +1,8 @@
 """What a run of the user's function shows about its arguments, while their shapes are looked for.
 
 In: a Subject and tensors.  Out: after the run, whether a 1-D tensor was transposed, whether one argument
-was broadcast against another, and which arguments enter more than scalar arithmetic. Every tensor remembers
-from which arguments it was computed.
+was broadcast against another, which arguments enter more than scalar arithmetic, and which of the tensors that the
+function might read it met. Every tensor remembers from which arguments it was computed.
 Not known here: what follows from that for the shapes (inference.py).
 """
 
@@ -40,6 +40,14 @@ class Watching(Running):
         self.elsewhere: set[str] = set()
         self.sources = {id(t): frozenset([n]) for n, t in inputs.items()}
         self.alive: list[Tensor] = list(inputs.values())
+        self.read = {id(t): name for name, t in subject.reads.items()}
+        self.met: set[str] = set()
+
+    def replaced(self, value: Any) -> Any:
+        """What the call gets in place of a tensor from outside, which is noted."""
+        if isinstance(value, Tensor) and id(value) in self.read:
+            self.met.add(self.read[id(value)])
+        return super().replaced(value)
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Carry out one call, and note where its tensors come from."""

@@ -41,7 +41,7 @@ def split(name: str) -> tuple[str, str]:
 
 def _split_place(steps: Sequence[str]) -> tuple[str, str]:
     """W and model,0 for model[0].weight; layers and 1 for layers[1]; W and 1,params for params["W1"]."""
-    *above, last = steps[1:] if steps[0] == "self" and len(steps) > 2 else steps
+    *above, last = steps[1:] if steps[0] == "self" else steps
     if last.isdecimal():
         names = [k for k, step in enumerate(above) if not step.isdecimal()]
         own = above.pop(names[-1])
