@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,7 +124,8 @@ def _run(
 ) -> tuple[_Tracing, Tensor]:
     """One run of f, listened to.  Some functions refuse arguments that autograd follows (weights of a loss)."""
     running = _Tracing(subject, inputs, layout, sizes)
-    return running, call(subject, inputs, running)
+    with _Below(running):
+        return running, call(subject, inputs, running)
 
 
 def _recorded(tensor: Tensor) -> Tensor:
@@ -158,19 +158,32 @@ class _Known:
 
 
 class _Below(TorchDispatchMode):
-    """Listens one level down, to the aten operations of a call that has no row."""
+    """Listens one level down, to the aten operations of scripted and vmapped functions and of calls without a row."""
 
     def __init__(self, tracing: _Tracing) -> None:
         super().__init__()
         self.tracing = tracing
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False keeps torch from importing torch._dynamo, which takes seconds."""
+        return False
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch would import its compiler, for seconds, to leave this class alone."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True
+        if not self.tracing.listens_below:
+            return func(*args, **(kwargs or {}))
         given = {k: v for k, v in (kwargs or {}).items() if k not in IGNORED}
         expressions = self.tracing.lookup(args), {k: self.tracing.lookup(v) for k, v in given.items()}
         result = func(*args, **(kwargs or {}))
         outputs = _tensors_of(result)
-        self.tracing.enter(outputs, self.tracing.explain(func, row_below(func), *expressions, outputs))
+        found = self.tracing.explain(func, row_below(func), *expressions, outputs)
+        self.tracing.enter(outputs, found, recorded=True)  # autograd marks its results later
         return result
 
 
@@ -187,18 +200,25 @@ class _Tracing(Running):
         self.values: dict[Node, Tensor] = {}
         self.known: dict[int, _Known] = {}
         self.followed: list[str] = []
+        self.listens_below = True
         for name, tensor in inputs.items():
             self.record(tensor, Traced(*leaves[name]))
 
-    def record(self, tensor: Tensor, value: Traced | Opaque, view: tuple[Tensor, Any] | None = None) -> None:
+    def record(
+        self,
+        tensor: Tensor,
+        value: Traced | Opaque,
+        view: tuple[Tensor, Any] | None = None,
+        recorded: bool = False,
+    ) -> None:
         if isinstance(value, Traced) and tensor.dtype is torch.bool:
             self.sizes.truths.add(value.node)
-        self.known[id(tensor)] = _Known(tensor, value, tensor._version, tensor.requires_grad, view)
+        self.known[id(tensor)] = _Known(tensor, value, tensor._version, recorded or tensor.requires_grad, view)
 
-    def enter(self, outputs: Sequence[Tensor], values: Sequence[Traced | Opaque]) -> None:
+    def enter(self, outputs: Sequence[Tensor], values: Sequence[Traced | Opaque], recorded: bool = False) -> None:
         for tensor, value in zip(outputs, values, strict=True):
             known = self.known.get(id(tensor))
-            self.record(tensor, value, known.view if known else None)
+            self.record(tensor, value, known.view if known else None, recorded)
 
     def lookup(self, value: Any) -> Any:
         """The expression of an argument: tensors looked up, containers searched, anything else as it is."""
@@ -219,10 +239,9 @@ class _Tracing(Running):
         __tracebackhide__ = True
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         func = BLANK.get(func, func)
-        row = ROWS.get(func)
+        row = None if any(id(t) not in self.known for t in _tensors_of(args)) else ROWS.get(func)
         versions = [a._version if isinstance(a, Tensor) else 0 for a in args]
-        with torch._C.DisableTorchFunction(), nullcontext() if row else _Below(self):
-            result = func(*args, **kwargs)
+        result = self.carried_out(func, args, kwargs, below=row is None)
         changed = any(isinstance(a, Tensor) and a._version != v for a, v in zip(args, versions, strict=True))
         outputs = [args[0]] if func is Tensor.__setitem__ else _tensors_of(result)
         if isinstance(result, torch.Size) or not outputs:
@@ -234,8 +253,20 @@ class _Tracing(Running):
             self.enter(outputs, found)
             self.note_view(func, args, expressions[0], result)
         else:
-            self.enter(outputs, [self.named(func, self.lookup(tensor)) for tensor in outputs])
+            for tensor in outputs:
+                if id(tensor) in self.known:
+                    self.record(tensor, self.named(func, self.lookup(tensor)))
         return result
+
+    def carried_out(self, func: Any, args: Any, kwargs: Any, below: bool) -> Any:
+        """The call's result; `below` says whether its aten operations are listened to."""
+        __tracebackhide__ = True
+        before, self.listens_below = self.listens_below, below
+        try:
+            with torch._C.DisableTorchFunction():
+                return func(*args, **kwargs)
+        finally:
+            self.listens_below = before
 
     def note_view(self, func: Any, args: Any, expressions: Any, result: Any) -> None:
         """Remember which part of a tensor a view is; write a part that was changed in place back into the whole."""
@@ -261,8 +292,7 @@ class _Tracing(Running):
         self, func: Any, args: Any, kwargs: Any, outputs: Sequence[Tensor], found: Sequence[Traced | Opaque]
     ) -> Sequence[Traced | Opaque]:
         """The expressions of a call whose row does not cover its form, from the operations that it is made of."""
-        with torch._C.DisableTorchFunction(), _Below(self):
-            again = _tensors_of(func(*args, **kwargs))
+        again = _tensors_of(self.carried_out(func, args, kwargs, below=True))
         same = len(again) == len(outputs) and all(
             torch.equal(a, b) for a, b in zip(again, outputs, strict=True) if not isinstance(self.lookup(a), Opaque)
         )
