@@ -169,11 +169,6 @@ class _Below(TorchDispatchMode):
         """False keeps torch from importing torch._dynamo, which takes seconds."""
         return False
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Torch would import its compiler, for seconds, to leave this class alone."""
-        return False
-
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True
         if not self.tracing.listens_below:
