@@ -2,7 +2,8 @@
 
 A slope is the derivative by one argument, as an expression of the arguments, so that slopes have slopes.  At points
 where there is none (relu and abs at 0, ties of a maximum) it is what torch takes, or one side.  Truth values are 1 and 0.
-Sources: the standard table of derivatives; for the gamma functions DLMF 5.2 and 5.15 (https://dlmf.nist.gov/5).
+Sources: the standard table of derivatives; for error, gamma and Bessel functions DLMF 7.10, 5.15 and 10.29
+(https://dlmf.nist.gov).
 """
 
 from __future__ import annotations
@@ -111,6 +112,16 @@ def _sinc_slope(x: Node) -> Node:
     return multiply(rise, elementwise("reciprocal_or_0", x))
 
 
+def _i1_slope(x: Node) -> Node:
+    """I₀ - I₁/x"""
+    return _less(elementwise("i0", x), multiply(elementwise("i1", x), elementwise("reciprocal_or_0", x)))
+
+
+def _erfcx_slope(x: Node) -> Node:
+    """2 x erfcx x - 2/√π"""
+    return _shifted(-2 / math.sqrt(math.pi), multiply(x, elementwise("erfcx", x)), 2)
+
+
 def _polygamma_slope(order: int) -> Slope:
     """ψ⁽ⁿ⁾′ = ψ⁽ⁿ⁺¹⁾"""
 
@@ -191,7 +202,10 @@ FUNCTIONS: dict[str, Function] = {
     "logaddexp": _operator(
         "logaddexp", lambda a, b: elementwise("sigmoid", _less(a, b)), lambda a, b: elementwise("sigmoid", _less(b, a))
     ),
+    "i0": Function("torch.special.i0", "I_0", "I₀", (_of("i1"),)),
+    "i1": Function("torch.special.i1", "I_1", "I₁", (_i1_slope,)),
     "erf": _operator("erf", _gaussian(2 / math.sqrt(math.pi), -1, _itself)),
+    "erfcx": _operator("erfcx", _erfcx_slope, torch="torch.special.erfcx"),
     "erfinv": _operator("erfinv", _gaussian(math.sqrt(math.pi) / 2, 1, _of("erfinv"))),
     "lgamma": Function("torch.lgamma", r"\log\Gamma", "logΓ", (_of("digamma"),)),
     "digamma": Function("torch.digamma", r"\psi", "ψ", (_of("polygamma1"),)),
@@ -276,8 +290,8 @@ PLAINER: dict[str, Callable[..., Node | None]] = {
 # ---- code ---------------------------------------------------------------------------------------------------------
 
 _PLACE = re.compile(r"(?<!\w)\(\{(\d)\}\)|\{(\d)\}")  # ({0}) that are not a call's brackets, or {0}
-_SIZE = re.compile(r"\w+\.shape\[\d+\]|torch\.inf")
-_ARITHMETIC = re.compile(r"[\d.e()*/+\s-]+")
+_NUMBER = re.compile(r"\w+\.shape\[\d+\]|torch\.inf|\d+(?:\.\d*)?(?:e-?\d+)?")
+_ARITHMETIC = "()*/+- "
 _TRUTHS = (  # codes that are 1 or 0, as conditions
     (re.compile(r"torch\.relu\(torch\.sign\((.*)\)\)"), "{} > 0"),
     (re.compile(r"\((.*)\)\.double\(\)"), "{}"),
@@ -311,7 +325,7 @@ def _bracketed(code: str) -> str:
 
 def _tensor(code: str) -> str:
     """A Python number as a tensor, which torch's functions ask for."""
-    if not _ARITHMETIC.fullmatch(_SIZE.sub("1", code)):
+    if _NUMBER.sub("", code).strip(_ARITHMETIC):
         return code
     return f"torch.tensor({f'{code}.0' if code.lstrip('-').isdigit() else f'1.0 * ({code})'})"
 

@@ -83,6 +83,7 @@ class Case:
 
 
 def lines(table: str) -> list[str]:
+    """The calls of a table, which are apart by " | "."""
     return [call.strip() for line in table.strip().splitlines() for call in line.split(" | ")]
 
 
@@ -149,7 +150,9 @@ w = 1 * x; w.sigmoid_(); w
 x.clone() | x.contiguous() | x.cpu() | x.double() | x.float() | x.to(torch.float64) | x.to('cpu') | x.to(y)
 x.type(torch.float64) | x.type_as(y) | x.to(dtype=x.dtype) | (1 * x).requires_grad_() | torch.clone(x)
 torch.nan_to_num(x) | x.nan_to_num(0.0) | x.conj() | x.float().double() | x.to(x.device, torch.float64)
-torch.positive(x) | F.dropout(x, 0.5, training=False) | nn.Dropout(0.3).eval()(x) | F.dropout(x, 0.0, training=True)
+torch.positive(x) | torch.special.i0(1 + x * x) | torch.i0(x) | torch.special.i1(2 + x) | torch.special.i0e(x)
+torch.special.i1e(2 + x) | torch.special.erfcx(x) | torch.ldexp(x, y) | x + torch.zero_(1 * y)
+F.dropout(x, 0.5, training=False) | nn.Dropout(0.3).eval()(x) | F.dropout(x, 0.0, training=True)
 torch.dropout(x, 0.5, False) | F.alpha_dropout(x, 0.1, False) | nn.Identity()(x)
 """
 
@@ -162,8 +165,8 @@ x.sqrt() | torch.sqrt(x) | x.rsqrt() | x ** 0.5 | x ** -0.5 | x ** y | x ** t | 
 torch.float_power(x, y) | torch.acosh(1 + x) | (1 + x).arccosh() | torch.atanh(x / 2) | torch.asin(x / 2)
 (x / 2).arcsin() | torch.acos(x / 2) | torch.arccos(x / 2) | (x / 2).arctanh() | torch.logit(x / 2)
 torch.special.logit(x / 2) | torch.logit(x / 2, eps=1e-6) | torch.atan2(x, y) | torch.hypot(x, y) | x / y | 1 / x
-2 / x | torch.erfinv(x / 2) | torch.special.erfinv(x / 2) | x ** torch.tensor(1.5) | t ** x | A ** x
-torch.divide(x, y)
+2 / x | torch.mvlgamma(1 + x, 3) | torch.special.multigammaln(x + 2, 4) | torch.special.ndtri(x / 2)
+torch.erfinv(x / 2) | torch.special.erfinv(x / 2) | x ** torch.tensor(1.5) | t ** x | A ** x | torch.divide(x, y)
 """
 
 KINKED = """
@@ -195,7 +198,8 @@ x * (5 * x.detach() // 2) | x * (7 // (2 + x.detach())) | x * torch.floor_divide
 x * torch.div(5 * x, 2, rounding_mode='floor') | x * torch.div(5 * x, 2 + y, rounding_mode='trunc')
 torch.copysign(x, y) | x * torch.heaviside(x.detach(), torch.tensor(0.5)) | x * torch.signbit(y) | x * x.isfinite()
 x + x.isnan() | x * (5 * x).long() | x * (5 * x).to(torch.int64) | torch.where(x.isinf(), 0.0, x)
-x * (5 * x.detach()).int() | torch.tensor(x) * y | x.detach() * x | x * (x > 0).long().bool() | (x > 0).byte() * x
+x * (5 * x.detach()).int() | torch.tensor(x) * y | x.detach() * x | x * x.angle() | x * (x > 0).long().bool()
+(x > 0).byte() * x
 """
 
 PRODUCTS = """
@@ -253,6 +257,39 @@ torch.as_tensor(x) * 2 | torch.scalar_tensor(3.0) * x | torch.tensor([[2.0]]) @ 
 torch.as_tensor(2) * x | torch.asarray([1.0, 2.0, 3.0]) * u | torch.ones(6).fill_(2.0) * x | (1 * x).zero_() + y
 (1 * x).fill_(3) * y | torch.zeros(6).fill_(t) * x
 """
+
+BY_KEYWORD = """
+torch.add(input=x, other=y) | torch.add(x, other=y, alpha=2) | torch.where(condition=x > 1, input=x, other=y)
+torch.clamp(input=x, min=1) | F.leaky_relu(input=x, negative_slope=0.1) | x * torch.full(size=(6,), fill_value=2.0)
+x * torch.arange(end=6) | x * torch.arange(start=0, end=6, step=1) | x * torch.linspace(start=0, end=1, steps=6)
+torch.pow(input=x, exponent=2) | torch.pow(self=2, exponent=x) | torch.addmm(input=A, mat1=A, mat2=S)
+torch.addmv(z, mat=A, vec=x) | torch.lerp(input=x, end=y, weight=0.3) | torch.dot(input=x, tensor=y)
+torch.outer(input=x, vec2=z) | torch.tensordot(a=A, b=C, dims=1) | torch.bmm(input=P, mat2=Q)
+torch.mv(input=A, vec=x) | torch.cdist(x1=A, x2=B) | torch.polygamma(n=1, input=x) | torch.xlogy(input=x, other=y)
+torch.div(x, other=y, rounding_mode=None) | torch.mul(input=x, other=y) | torch.gt(input=x, other=1) * x
+torch.logical_and(input=x > 1, other=y > 1) * x | torch.relu(input=x) | F.gelu(input=x, approximate='none')
+F.softplus(input=x, beta=2) | torch.exp(input=x) | torch.maximum(input=x, other=y)
+torch.addcmul(input=x, tensor1=x, tensor2=y, value=2) | torch.matmul(input=A, other=x) | torch.atan2(input=x, other=y)
+torch.einsum('i,i', x, y) | x.clamp(min=torch.tensor(1.0)) | torch.remainder(input=x, other=2)
+torch.baddbmm(P, batch1=P, batch2=S.expand(10,6,6)) | torch.addr(A, vec1=z, vec2=x) | torch.linalg.vecdot(x=x, y=y)
+torch.linalg.cross(input=u, other=v) | torch.vdot(x, other=y) | torch.hypot(input=x, other=y)
+torch.rsub(input=x, other=y) | torch.rsub(x, 1) | torch.float_power(input=x, exponent=2)
+torch.fmod(input=x, other=2) | x.to(device='cpu', dtype=torch.float64) | x * torch.eye(n=6, m=6)
+torch.tensor(data=[1.,2.,3.]) @ u | torch.as_tensor(data=x) | torch.logit(input=x/2, eps=1e-3)
+F.bilinear(input1=x, input2=z, weight=W) | torch.round(input=x, decimals=1)*x | torch.copysign(input=x, other=y)
+torch.heaviside(input=x.detach(), values=y.detach()) * x | torch.special.xlogy(input=x, other=y)
+F.hardtanh(input=x, min_val=0.5, max_val=1.0) | F.threshold(input=x, threshold=1, value=2) | F.glu(input=G, dim=-1)
+F.prelu(input=x, weight=t.reshape(1)) | F.elu(input=x, alpha=2)  | torch.dist(input=x, other=y, p=2)
+torch.inner(input=x, other=y) | torch.ger(input=x, vec2=z) | torch.chain_matmul(A, S)
+torch.linalg.multi_dot(tensors=[A, S, x]) | torch.subtract(x, other=y, alpha=2) | x.sub(other=y)
+torch.true_divide(x, other=y) | torch.sub(x, y, alpha=2) | x.where(condition=x > 1, other=y)
+x.lerp(end=y, weight=0.5) | x.addcdiv(tensor1=x, tensor2=y, value=0.5) | x.ge(other=1) * x
+"""
+
+
+@pytest.mark.parametrize("code", lines(BY_KEYWORD))
+def test_by_keyword(code: str) -> None:
+    check(code, 0.4, 1.6)
 
 
 @pytest.mark.parametrize("code", lines(ANYWHERE))

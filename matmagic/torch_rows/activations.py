@@ -42,7 +42,10 @@ OF_ONE: dict[str, str] = {  # function of the table -> its names in torch
     "floor": "floor",
     "ceil": "ceil",
     "trunc": "trunc fix",
+    "i0": "i0",
+    "i1": "i1",
     "erf": "erf",
+    "erfcx": "erfcx",
     "erfinv": "erfinv",
     "lgamma": "lgamma gammaln",
     "digamma": "digamma psi",
@@ -105,6 +108,11 @@ FORMULAS: dict[str, Formula] = {
     "erfc": lambda a: rest(applied("erf", a)),
     "ndtr": lambda a: _normal(a),
     "log_ndtr": lambda a: applied("log", _normal(a)),
+    "ndtri": lambda a: _times(math.sqrt(2), applied("erfinv", shifted(_times(2, a), -1))),
+    "i0e": lambda a: times(applied("exp", _times(-1, applied("abs", a))), applied("i0", a)),
+    "i1e": lambda a: times(applied("exp", _times(-1, applied("abs", a))), applied("i1", a)),
+    "ldexp": lambda a, b: times(a, to_the(2, b)),
+    "angle": lambda a: _times(math.pi, larger(0, a)),
     "entr": lambda a: _times(-1, applied("xlogy", a, a)),
     "xlog1py": lambda a, b: applied("xlogy", a, shifted(traced(b), 1)),
     "logaddexp2": lambda a, b: over(applied("logaddexp", times(_log_of(2), a), times(_log_of(2), b)), _log_of(2)),
@@ -230,6 +238,13 @@ def _polygamma(a: Any, b: Any) -> Traced:
     """ψ⁽ⁿ⁾, written polygamma(n, x) or x.polygamma(n)"""
     order, x = (b, a) if isinstance(a, Traced) else (a, b)
     return applied(f"polygamma{order}" if order else "digamma", x)
+
+
+@formula("mvlgamma", "multigammaln")
+def _multivariate_lgamma(a: Traced, p: int) -> Traced:
+    """Σ log Γ(a - j/2), j = 0 … p-1, + p (p-1)/4 log π"""
+    terms = [(1, applied("lgamma", shifted(a, -j / 2))) for j in range(p)]
+    return shifted(plus(terms), p * (p - 1) / 4 * math.log(math.pi))
 
 
 @row("glu")

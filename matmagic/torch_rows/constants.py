@@ -101,7 +101,7 @@ def _fill(_: Sizes, a: Traced, value: Any) -> Traced:
     return spread(traced(value), a.groups)
 
 
-@constant(Tensor.zero_)
+@constant("zero_")
 def _zero(_: Sizes, a: Traced) -> Traced:
     return filled(0, a.groups)
 
