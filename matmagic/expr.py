@@ -421,8 +421,7 @@ class _Contraction:
         for node, labels in self.factors:
             if isinstance(node, Basis):
                 positions.setdefault(labels, []).append(node.position)
-        apart = (plus(at[0], k, -1) for at in positions.values() for k in at[1:])
-        return any(isinstance(gap, int) and gap != 0 for gap in apart)
+        return any(_apart(at[0], k) for at in positions.values() for k in at[1:])
 
     def drop_lone_units(self) -> None:
         """Σ_i (e_k)_i is 1."""
@@ -445,10 +444,13 @@ class _Contraction:
 
     def join_powers(self) -> None:
         """Equal factors with equal labels: exponents add."""
+        for k, (node, labels) in enumerate(self.factors):
+            if isinstance(node, Delta) or (isinstance(node, Leaf) and node.symmetric):
+                self.factors[k] = (node, tuple(sorted(labels)))
+        if len(set(self.factors)) == len(self.factors) and not any(isinstance(n, Power) for n, _ in self.factors):
+            return
         exponents: dict[Factor, Number] = {}
         for node, labels in self.factors:
-            if (isinstance(node, Leaf) and node.symmetric) or isinstance(node, Delta):
-                labels = tuple(sorted(labels))
             base, p = (node.base, node.exponent) if isinstance(node, Power) else (node, Fraction(1))
             exponents[base, labels] = exact(exponents.get((base, labels), Fraction(0)) + p)
         self.factors = []
@@ -470,7 +472,7 @@ class _Contraction:
         self.drop_lone_units()
         self.count_free_sums()
         node = self.distributed() or self.numbered()
-        return scale(self.coefficient, node)
+        return node if self.coefficient == 1 else scale(self.coefficient, node)
 
     def distributed(self) -> Node | None:
         """A lone factor with its axes in some order: the order goes inside, and an order that changes nothing vanishes."""
@@ -501,6 +503,14 @@ class _Contraction:
         return node
 
 
+def _apart(k: Size, other: Size) -> bool:
+    """Whether two positions are surely different."""
+    if isinstance(k, int) and isinstance(other, int):
+        return k != other
+    gap = plus(k, other, -1)
+    return isinstance(gap, int) and gap != 0
+
+
 def _first(alike: Mapping[int, int], label: int) -> int:
     while label in alike:
         label = alike[label]
@@ -527,6 +537,8 @@ def entry(node: Node, axis: int, position: Size) -> Node:
         case Product(factors=factors, sizes=sizes):
             taken: list[Factor] = []
             for factor, labels in factors:
+                if isinstance(factor, Basis) and labels == (axis,) and _apart(factor.position, position):
+                    return zero(rest)
                 if labels.count(axis) == 1 and isinstance(factor, Sum | Power | Elementwise):
                     at = labels.index(axis)
                     taken.append((entry(factor, at, position), labels[:at] + labels[at + 1 :]))

@@ -231,6 +231,15 @@ class _Tracing(Running):
         return value
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Carry out one call and write down what it makes; what is computed for that is not listened to."""
+        __tracebackhide__ = True
+        before, self.listens_below = self.listens_below, False
+        try:
+            return self.followed_call(func, args, kwargs)
+        finally:
+            self.listens_below = before
+
+    def followed_call(self, func: Any, args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         func = BLANK.get(func, func)
@@ -256,12 +265,12 @@ class _Tracing(Running):
     def carried_out(self, func: Any, args: Any, kwargs: Any, below: bool) -> Any:
         """The call's result; `below` says whether its aten operations are listened to."""
         __tracebackhide__ = True
-        before, self.listens_below = self.listens_below, below
+        self.listens_below = below
         try:
             with torch._C.DisableTorchFunction():
                 return func(*args, **kwargs)
         finally:
-            self.listens_below = before
+            self.listens_below = False
 
     def note_view(self, func: Any, args: Any, expressions: Any, result: Any) -> None:
         """Remember which part of a tensor a view is; write a part that was changed in place back into the whole."""
