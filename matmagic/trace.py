@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,8 +172,6 @@ class _Below(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True
-        if not self.tracing.listens_below:
-            return func(*args, **(kwargs or {}))
         given = {k: v for k, v in (kwargs or {}).items() if k not in IGNORED}
         expressions = self.tracing.lookup(args), {k: self.tracing.lookup(v) for k, v in given.items()}
         result = func(*args, **(kwargs or {}))
@@ -195,7 +194,6 @@ class _Tracing(Running):
         self.values: dict[Node, Tensor] = {}
         self.known: dict[int, _Known] = {}
         self.followed: list[str] = []
-        self.listens_below = True
         for name, tensor in inputs.items():
             self.record(tensor, Traced(*leaves[name]))
 
@@ -231,15 +229,7 @@ class _Tracing(Running):
         return value
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """Carry out one call and write down what it makes; what is computed for that is not listened to."""
-        __tracebackhide__ = True
-        before, self.listens_below = self.listens_below, False
-        try:
-            return self.followed_call(func, args, kwargs)
-        finally:
-            self.listens_below = before
-
-    def followed_call(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Carry out one call and write down what it makes."""
         __tracebackhide__ = True
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         func = BLANK.get(func, func)
@@ -265,12 +255,8 @@ class _Tracing(Running):
     def carried_out(self, func: Any, args: Any, kwargs: Any, below: bool) -> Any:
         """The call's result; `below` says whether its aten operations are listened to."""
         __tracebackhide__ = True
-        self.listens_below = below
-        try:
-            with torch._C.DisableTorchFunction():
-                return func(*args, **kwargs)
-        finally:
-            self.listens_below = False
+        with torch._C.DisableTorchFunction(), nullcontext() if below else torch._C._DisableTorchDispatch():
+            return func(*args, **kwargs)
 
     def note_view(self, func: Any, args: Any, expressions: Any, result: Any) -> None:
         """Remember which part of a tensor a view is; write a part that was changed in place back into the whole."""
@@ -339,6 +325,11 @@ class _Tracing(Running):
         return applied("detach", found)
 
     def agrees(self, found: Traced, tensor: Tensor) -> bool:
+        """Whether the expression has the tensor's value; nothing listens while it is computed."""
+        with torch._C._DisableTorchDispatch():
+            return self.equals(found, tensor)
+
+    def equals(self, found: Traced, tensor: Tensor) -> bool:
         value = evaluate(found.node, self.leaf_values, self.sizes.of, self.values)
         order = [a for group in found.axes for a in group]
         lengths = [math.prod(value.shape[a] for a in group) for group in found.axes]
