@@ -75,10 +75,11 @@ class Float64(TorchFunctionMode):
         return value
 
     def lift(self, tensor: Tensor) -> Tensor:
-        """The float32 tensor in float64."""
+        """A copy of the tensor, float32 in float64."""
         if id(tensor) not in self.lifted:
             with torch._C.DisableTorchFunction():
-                self.lifted[id(tensor)] = tensor, (tensor.detach() if tensor.is_leaf else tensor).double()
+                own = tensor.detach() if tensor.is_leaf else tensor
+                self.lifted[id(tensor)] = tensor, own.double() if own.dtype is torch.float32 else own.clone()
         return self.lifted[id(tensor)][1]
 
 

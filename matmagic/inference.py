@@ -284,6 +284,9 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
     pairs += itertools.combinations([n for n in numbers if n in letter], 2)
     found: list[tuple[str, str | int]] = [(letter[a], letter[b]) for a, b in pairs if a in letter and b in letter]
     fixed = [n for n in numbers if n not in letter and 2 <= n <= 64]
+    inner = [(letter[a], b) for a, b in (*pairs[:1], *(p[::-1] for p in pairs[:1])) if a in letter and b in fixed]
+    if product and inner:
+        found = [*inner, *found]
     if not found:
         found = [(letter[a], b) for a in numbers if a in letter for b in fixed]
     return list(dict.fromkeys(found))

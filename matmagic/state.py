@@ -104,7 +104,7 @@ def _tensor(tensor: Tensor) -> list[Undo]:
     numbers = None if grad is None else grad.detach().clone()
 
     def restore_values() -> None:
-        if values is not None and tensor._version != version:
+        if values is not None and (tensor._version != version or not _same(tensor.detach(), values)):
             tensor.data.copy_(values)
 
     def restore_grad() -> None:
@@ -118,6 +118,13 @@ def _tensor(tensor: Tensor) -> list[Undo]:
         flag = tensor.requires_grad
         undo.append(lambda: tensor.requires_grad_(flag))
     return undo
+
+
+def _same(tensor: Tensor, values: Tensor) -> bool:
+    """Whether the numbers are those; torch's batch_norm changes its running statistics without a new version."""
+    if tensor.layout is not values.layout or str(tensor.layout) != "torch.strided" or tensor.is_quantized:
+        return True
+    return bool(((tensor == values) | ((tensor != tensor) & (values != values))).all())
 
 
 def _object(one: object) -> list[Undo]:

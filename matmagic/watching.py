@@ -44,10 +44,11 @@ class Watching(Running):
         self.met: set[str] = set()
 
     def replaced(self, value: Any) -> Any:
-        """What the call gets in place of a tensor from outside, which is noted."""
-        if isinstance(value, Tensor) and id(value) in self.read:
-            self.met.add(self.read[id(value)])
-        return super().replaced(value)
+        """What the call gets in place of a tensor from outside, which is noted; a copy where there is nothing else."""
+        if not isinstance(value, Tensor) or id(value) not in self.read:
+            return super().replaced(value)
+        self.met.add(self.read[id(value)])
+        return self.replacements[id(value)] if id(value) in self.replacements else self.lift(value)
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Carry out one call, and note where its tensors come from."""

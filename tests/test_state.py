@@ -82,6 +82,35 @@ def test_state_is_as_before(change: str, quiet: bool, w: Tensor, monkeypatch: py
     assert state(w) == before
 
 
+def test_statistics_that_change_without_a_new_version() -> None:
+    norm = torch.nn.BatchNorm1d(2).double()
+    with leave_no_trace(norm.buffers()):
+        norm(torch.randn(3, 2, dtype=torch.float64))
+        assert norm.running_mean.tolist() != [0, 0]
+    assert (norm.running_mean.tolist(), norm.num_batches_tracked.item()) == ([0, 0], 0)
+
+
+class Thing:
+    """An object with attributes."""
+
+    def __init__(self) -> None:
+        self.count, self.log = 0, {"a": 1}
+
+
+def test_what_objects_hold_is_as_before() -> None:
+    thing, things, table, module = Thing(), [1, 2], {"a": 1, "b": 2}, torch.nn.Dropout()
+    module.register_buffer("mask", mask := torch.ones(2))
+    with leave_no_trace(objects=[thing, things, table, module, Thing, (1, 2), 3]):
+        thing.count, thing.log["b"], thing.new = 1, 2, 3  # type: ignore[attr-defined]
+        things.append(3)
+        del table["a"]
+        table["c"] = 3
+        module.eval()
+        module.mask = module.mask * 2
+    assert (vars(thing), things, list(table)) == ({"count": 0, "log": {"a": 1}}, [1, 2], ["a", "b"])
+    assert module.training and module.mask is mask
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_also_when_it_is_left_by_an_exception(error: type[BaseException], w: Tensor) -> None:
     before = state(w)
