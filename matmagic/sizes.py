@@ -17,6 +17,7 @@ from itertools import permutations, product
 from .canonical import key
 from .errors import TraceError
 from .expr import (
+    Basis,
     Call,
     Elementwise,
     Node,
@@ -26,6 +27,7 @@ from .expr import (
     Product,
     Sum,
     add,
+    basis,
     broadcast,
     elementwise,
     multiply,
@@ -83,6 +85,9 @@ def _joined(a: Node, b: Node, first: Mapping[str, int], second: Mapping[str, int
                 return None
             terms.append((1, multiply(parts[x], factor)))
         return add(terms, a.shape)
+    if isinstance(a, Basis) and isinstance(b, Basis):
+        at = _position(a.position, b.position, first, second)
+        return None if at is None else basis(a.shape[0], at)
     if not children(a):
         return a if a is b else None
     if isinstance(a, Product) and isinstance(b, Product):
@@ -93,6 +98,17 @@ def _joined(a: Node, b: Node, first: Mapping[str, int], second: Mapping[str, int
     if isinstance(a, OneHot):
         return rebuild(a, parts)
     return _joined_powers(a, b, parts[a.base], first, second) if isinstance(a, Power) and isinstance(b, Power) else None
+
+
+def _position(p: Size, q: Size, first: Mapping[str, int], second: Mapping[str, int]) -> Size | None:
+    """A position that is p at the first sizes and q at the second: the same, or counted from a size."""
+    if p == q:
+        return p
+    if isinstance(p, int) and isinstance(q, int):
+        for letter in first:
+            if p - first[letter] == q - second[letter]:
+                return plus(letter, p - first[letter])
+    return None
 
 
 def _joined_powers(a: Power, b: Power, base: Node, first: Mapping[str, int], second: Mapping[str, int]) -> Node | None:

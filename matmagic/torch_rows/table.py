@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from inspect import signature
+from itertools import product as cartesian
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import functions
-from ..expr import Node, add, multiply, number, permute, power, product, size_of
+from ..expr import Node, add, basis, multiply, number, permute, power, product, selection, size_of
 from ..lengths import Size, length
 from ..lengths import plus as plus_size
 from ..matrix_functions import of
@@ -153,9 +154,8 @@ def contract(operands: Sequence[tuple[Traced, Names]], out: Names) -> Traced:
     widths: dict[Hashable, Group] = {}
     for own, names in operands:
         for k, name in enumerate(names):
-            found = own.sizes(k)
-            if found and widths.setdefault(name, found) != found:
-                raise NotTraced(f"an axis of size {_shown(found)} meets one of size {_shown(widths[name])}")
+            widths[name] = max(widths.get(name, ()), own.sizes(k), key=len)
+    operands = [(_regrouped(own, [widths[name] for name in names]), names) for own, names in operands]
     labels: dict[Hashable, tuple[int, ...]] = {}
     for name, width in widths.items():
         start = sum(map(len, labels.values()))
@@ -171,6 +171,49 @@ def contract(operands: Sequence[tuple[Traced, Names]], out: Names) -> Traced:
     shape = [size for name in out for size in widths.get(name, ())]
     node = product(factors, shape, [label for name in out for label in labels.get(name, ())])
     return Traced(node, consecutive(len(widths.get(name, ())) for name in out))
+
+
+def _regrouped(a: Traced, widths: Sequence[Group]) -> Traced:
+    """The tensor with its axes made of axes of these sizes: one of size 6 split to 2·3, to meet a flattened one."""
+    for k, width in enumerate(widths):
+        found = a.sizes(k)
+        if found and found != width:
+            if len(found) != 1:
+                raise NotTraced(f"an axis of size {_shown(found)} meets one of size {_shown(width)}")
+            a = _split(a, k, width)
+    return a
+
+
+def _split(a: Traced, at: int, width: Group) -> Traced:
+    """One axis written as several: a_ij = Σ_l U_ijl a_l, where U is I with its rows numbered anew."""
+    (axis,) = a.axes[at]
+    whole = a.node.shape[axis]
+    run = next((k for k, size in enumerate(width) if isinstance(size, str)), len(width) - 1)
+    fixed = [size for k, size in enumerate(width) if k != run]
+    strides: list[Size] = [1]
+    for size in reversed(width):  # in steps of the axes after it; only one of all sizes may be a letter
+        step = strides[0]
+        strides.insert(0, plus_size(0, size, step) if isinstance(step, int) else plus_size(0, step, int(size)))
+    if strides[0] != whole or not all(isinstance(size, int) for size in fixed) or not isinstance(strides[run + 1], int):
+        raise NotTraced(f"an axis of size {whole} meets one of size {_shown(width)}")
+    terms = []
+    for places in cartesian(*(range(int(size)) for size in fixed)):
+        start: Size = 0
+        position = iter(places)
+        units = []
+        for k, size in enumerate(width):
+            if k != run:
+                at_k = next(position)
+                start = plus_size(start, strides[k + 1], at_k)
+                units.append((basis(size, at_k), (k,)))
+        rows = selection(width[run], whole, start, int(strides[run + 1]))
+        terms.append((1, product([*units, (rows, (run, len(width)))], (*width, whole), range(len(width) + 1))))
+    selector = add(terms, (*width, whole))
+    names: list[Hashable] = [k if k != at else "whole" for k in range(len(a.axes))]
+    parts = [("part", k) for k in range(len(width))]
+    out = [name for own in names for name in (parts if own == "whole" else [own])]
+    split = contract([(a, names), (vector(selector), [*parts, "whole"])], out)
+    return Traced(split.node, consecutive(len(width) if k == at else len(group) for k, group in enumerate(a.axes)))
 
 
 def _shown(group: Group) -> str:
