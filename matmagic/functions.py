@@ -27,12 +27,14 @@ class Function:
     """An entrywise function: its torch code, how it is written, and its derivative by each argument.
 
     The code is a name, or a template with {0}, {1}, …; ({0}) is put in brackets where the argument needs them.
+    `with_numbers` is the code where all arguments but the first are numbers, if torch takes them as they are.
     """
 
     torch: str
     latex: str
     text: str
     slopes: tuple[Slope, ...]
+    with_numbers: str = ""
 
 
 def of(name: str, *args: Node) -> Node:
@@ -158,6 +160,13 @@ def _larger(a: Node, b: Node) -> Node:
     return elementwise("step", _less(a, b))
 
 
+_CLAMP_SLOPES: tuple[Slope, ...] = (  # of min(max(x, a), b)
+    lambda x, a, b: multiply(_larger(x, a), _larger(b, x)),
+    lambda x, a, b: multiply(_larger(a, x), _larger(b, a)),
+    lambda x, a, b: _shifted(1, _larger(b, of("maximum", x, a)), -1),
+)
+
+
 def _one_less_square(x: Node) -> Node:
     """1 - x²"""
     return _shifted(1, power(x, 2), -1)
@@ -171,9 +180,10 @@ def _one_plus_square(x: Node) -> Node:
 _ROOT = Fraction(-1, 2)
 
 
-def _operator(name: str, *slopes: Slope, torch: str = "") -> Function:
+def _operator(name: str, *slopes: Slope, torch: str = "", numbers: bool = False) -> Function:
     """A row for a function that goes by its name."""
-    return Function(torch or f"torch.{name}", rf"\operatorname{{{name}}}", name, slopes)
+    code = torch or f"torch.{name}"
+    return Function(code, rf"\operatorname{{{name}}}", name, slopes, code if numbers else "")
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -202,6 +212,12 @@ FUNCTIONS: dict[str, Function] = {
     "logaddexp": _operator(
         "logaddexp", lambda a, b: elementwise("sigmoid", _less(a, b)), lambda a, b: elementwise("sigmoid", _less(b, a))
     ),
+    "ndtr": Function("torch.special.ndtr", r"\Phi", "Φ", (_of("density"),)),
+    # of the standard normal distribution, as ndtr is its distribution function
+    "density": Function(
+        "(torch.exp(-0.5 * ({0}) ** 2) / (2 * torch.pi) ** 0.5)", r"\varphi", "φ",
+        (lambda x: scale(-1, multiply(x, elementwise("density", x))),),
+    ),
     "i0": Function("torch.special.i0", "I_0", "I₀", (_of("i1"),)),
     "i1": Function("torch.special.i1", "I_1", "I₁", (_i1_slope,)),
     "erf": _operator("erf", _gaussian(2 / math.sqrt(math.pi), -1, _itself)),
@@ -215,20 +231,25 @@ FUNCTIONS: dict[str, Function] = {
         )
         for n in range(1, LAST_POLYGAMMA + 1)
     },
-    "xlogy": _operator("xlogy", lambda x, y: elementwise("log", y), lambda x, y: multiply(x, power(y, -1))),
-    "pow": _operator("pow", _pow_by_base, _pow_by_exponent),
+    "xlogy": _operator("xlogy", lambda x, y: elementwise("log", y), lambda x, y: multiply(x, power(y, -1)), numbers=True),
+    "pow": _operator("pow", _pow_by_base, _pow_by_exponent, numbers=True),
     "relu": _operator("relu", _of("step")),
     "elu": _operator("elu", _elu_slope, torch="F.elu"),
     "abs": _operator("abs", _of("sign")),
-    "maximum": Function("torch.maximum", r"\max", "max", (_larger, lambda a, b: _shifted(1, _larger(a, b), -1))),
-    "minimum": Function(
-        "torch.minimum", r"\min", "min", (lambda a, b: _larger(b, a), lambda a, b: _shifted(1, _larger(b, a), -1))
+    "maximum": Function(
+        "torch.maximum", r"\max", "max", (_larger, lambda a, b: _shifted(1, _larger(a, b), -1)),
+        "torch.clamp({0}, min={1})",
     ),
+    "minimum": Function(
+        "torch.minimum", r"\min", "min", (lambda a, b: _larger(b, a), lambda a, b: _shifted(1, _larger(b, a), -1)),
+        "torch.clamp({0}, max={1})",
+    ),
+    "clamp": _operator("clamp", *_CLAMP_SLOPES, numbers=True),
     "where": _operator(
         "where", _flat, lambda c, a, b: c, lambda c, a, b: _shifted(1, c, -1), torch="torch.where({0}, {1}, {2})"
     ),
     "step": _operator("step", _flat, torch="torch.relu(torch.sign({0}))"),
-    "equals": _operator("equals", _flat, _flat, torch="({0} == {1}).double()"),
+    "equals": _operator("equals", _flat, _flat, torch="({0} == {1}).double()", numbers=True),
     "sign": _operator("sign", _flat),
     "floor": _operator("floor", _flat),
     "ceil": _operator("ceil", _flat),
@@ -253,14 +274,17 @@ FUNCTIONS: dict[str, Function] = {
 
 
 def _plainer_maximum(a: Node, b: Node) -> Node | None:
-    """max(a, 0) = relu(a)"""
-    return elementwise("relu", b if number_in(a) == 0 else a) if 0 in (number_in(a), number_in(b)) else None
+    """max(a, 0) = relu(a); a number stands last."""
+    if number_in(a) is not None and number_in(b) is None:
+        return of("maximum", b, a)
+    return elementwise("relu", a) if number_in(b) == 0 else None
 
 
 def _plainer_minimum(a: Node, b: Node) -> Node | None:
-    """min(a, b) = -max(-a, -b)"""
-    larger = _plainer_maximum(scale(-1, a), scale(-1, b))
-    return None if larger is None else scale(-1, larger)
+    """min(a, 0) = -relu(-a); a number stands last."""
+    if number_in(a) is not None and number_in(b) is None:
+        return of("minimum", b, a)
+    return scale(-1, elementwise("relu", scale(-1, a))) if number_in(b) == 0 else None
 
 
 def _plainer_where(c: Node, a: Node, b: Node) -> Node | None:
@@ -292,6 +316,7 @@ PLAINER: dict[str, Callable[..., Node | None]] = {
 _PLACE = re.compile(r"(?<!\w)\(\{(\d)\}\)|\{(\d)\}")  # ({0}) that are not a call's brackets, or {0}
 _NUMBER = re.compile(r"\w+\.shape\[\d+\]|torch\.inf|\d+(?:\.\d*)?(?:e-?\d+)?")
 _ARITHMETIC = "()*/+- "
+_FILLED = re.compile(rf"(-?)(?:({_NUMBER.pattern}) \* )?torch\.(ones|zeros)(?:_like)?\((.*)\)")
 _TRUTHS = (  # codes that are 1 or 0, as conditions
     (re.compile(r"torch\.relu\(torch\.sign\((.*)\)\)"), "{} > 0"),
     (re.compile(r"\((.*)\)\.double\(\)"), "{}"),
@@ -301,20 +326,38 @@ _TRUTHS = (  # codes that are 1 or 0, as conditions
 def code_of(name: str, arguments: Sequence[str]) -> str:
     """The call as torch code.
 
-    >>> code_of("where", ["torch.relu(torch.sign(x))", "x + y", "0.0"])
+    >>> code_of("where", ["torch.relu(torch.sign(x))", "x + y", "torch.zeros_like(x)"])
     'torch.where(x > 0, x + y, 0.0)'
     >>> code_of("reciprocal_or_0", ["x"]), code_of("detach", ["x - y"]), code_of("log", ["2"])
     ('torch.nan_to_num(1 / x, torch.nan, 0.0, 0.0)', '(x - y)', 'torch.log(torch.tensor(2.0))')
     """
-    template = FUNCTIONS[name].torch
-    given = list(arguments)
+    row, (first, *others) = FUNCTIONS[name], arguments
+    numbers = [_number(a) for a in others]
+    template = row.torch
     if name == "where":
-        given[0] = _condition(given[0])
+        given = [_condition(first), *(a if n is None else n for a, n in zip(others, numbers, strict=True))]
+    elif row.with_numbers and None not in numbers:
+        template, given = row.with_numbers, [_tensor(first), *map(str, numbers)]
     else:
-        given = [_tensor(a) for a in given]
+        given = [_tensor(a) for a in arguments]
     if "{" not in template:
         return f"{template}({', '.join(given)})"
     return _PLACE.sub(lambda at: given[int(at[2])] if at[2] else _bracketed(given[int(at[1])]), template)
+
+
+def _number(code: str) -> str | None:
+    """The number that fills a tensor of ones or zeros: 2 * torch.ones_like(x)."""
+    if _is_number(code):
+        return code
+    found = _FILLED.fullmatch(code)
+    if not found or not _balanced(found[4]):
+        return None
+    return "0.0" if found[3] == "zeros" else f"{found[1]}{found[2] or '1.0'}"
+
+
+def _is_number(code: str) -> bool:
+    """Whether it is arithmetic of numbers and sizes."""
+    return not _NUMBER.sub("", code).strip(_ARITHMETIC)
 
 
 def _bracketed(code: str) -> str:
@@ -325,9 +368,10 @@ def _bracketed(code: str) -> str:
 
 def _tensor(code: str) -> str:
     """A Python number as a tensor, which torch's functions ask for."""
-    if _NUMBER.sub("", code).strip(_ARITHMETIC):
+    if not _is_number(code):
         return code
-    return f"torch.tensor({f'{code}.0' if code.lstrip('-').isdigit() else f'1.0 * ({code})'})"
+    whole, literal = code.lstrip("-").isdigit(), _NUMBER.fullmatch(code.lstrip("-"))
+    return f"torch.tensor({f'{code}.0' if whole else code if literal and '.shape' not in code else f'1.0 * ({code})'})"
 
 
 def _condition(code: str) -> str:

@@ -114,6 +114,7 @@ x, y, c = (leaf(name, ("n",)) for name in "xyc")
 NONE, ONE = number(0, ("n",)), number(1, ("n",))
 PLAINER = {
     "max(x, 0)": (of("maximum", x, NONE), of("relu", x)),
+    "max(2, x)": (of("maximum", scale(2, ONE), x), of("maximum", x, scale(2, ONE))),
     "max(0, x)": (of("maximum", NONE, x), of("relu", x)),
     "min(x, 0)": (of("minimum", x, NONE), scale(-1, of("relu", scale(-1, x)))),
     "where(1, x, y)": (of("where", ONE, x, y), x),
@@ -149,7 +150,18 @@ CODE = {
     ("polygamma2", "x"): "torch.polygamma(2, x)",
     ("log", "2"): "torch.log(torch.tensor(2.0))",
     ("log", "x.shape[0]"): "torch.log(torch.tensor(1.0 * (x.shape[0])))",
-    ("maximum", "x", "1 / 3"): "torch.maximum(x, torch.tensor(1.0 * (1 / 3)))",
+    ("maximum", "x", "y"): "torch.maximum(x, y)",
+    ("maximum", "x", "1 / 3"): "torch.clamp(x, min=1 / 3)",
+    ("minimum", "x", "-0.5 * torch.ones_like(x)"): "torch.clamp(x, max=-0.5)",
+    ("maximum", "x", "torch.ones(y.shape[0]) * torch.ones(y.shape[0])"): (
+        "torch.maximum(x, torch.ones(y.shape[0]) * torch.ones(y.shape[0]))"
+    ),
+    ("clamp", "x", "-torch.ones_like(x)", "torch.ones(x.shape[0])"): "torch.clamp(x, -1.0, 1.0)",
+    ("clamp", "x", "y", "torch.ones(x.shape[0])"): "torch.clamp(x, y, torch.ones(x.shape[0]))",
+    ("where", "c", "torch.zeros(x.shape[0])", "2 * torch.ones_like(x)"): "torch.where(c != 0, 0.0, 2)",
+    ("equals", "x", "torch.zeros_like(x)"): "(x == 0.0).double()",
+    ("pow", "x", "2"): "torch.pow(x, 2)",
+    ("atan2", "x", "0.5"): "torch.atan2(x, torch.tensor(0.5))",
     ("exp", "e"): "torch.exp(e)",
 }
 

@@ -231,6 +231,7 @@ torch.linalg.cross(H, H.T, dim=0)
 """
 
 DISTANCES = """
+torch.exp(-torch.cdist(A, A) ** 2) | torch.cdist(A, A).square() | torch.cdist(P, P).pow(4) | torch.exp(-torch.cdist(A, A))
 torch.cdist(A, B) | torch.cdist(A, B, p=1) | torch.cdist(A, A) | torch.cdist(A, C.T @ S) | torch.cdist(P, P)
 torch.cdist(A, A, p=1) | torch.cdist(A, B, p=2.0, compute_mode='donot_use_mm_for_euclid_dist') | torch.dist(x, y)
 torch.dist(A, B, 1) | x.dist(y)

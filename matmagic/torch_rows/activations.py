@@ -42,6 +42,7 @@ OF_ONE: dict[str, str] = {  # function of the table -> its names in torch
     "floor": "floor",
     "ceil": "ceil",
     "trunc": "trunc fix",
+    "ndtr": "ndtr",
     "i0": "i0",
     "i1": "i1",
     "erf": "erf",
@@ -106,8 +107,7 @@ FORMULAS: dict[str, Formula] = {
     "log10": lambda a: over(applied("log", a), _log_of(10)),
     "exp2": lambda a: to_the(2, a),
     "erfc": lambda a: rest(applied("erf", a)),
-    "ndtr": lambda a: _normal(a),
-    "log_ndtr": lambda a: applied("log", _normal(a)),
+    "log_ndtr": lambda a: applied("log", applied("ndtr", a)),
     "ndtri": lambda a: _times(math.sqrt(2), applied("erfinv", shifted(_times(2, a), -1))),
     "i0e": lambda a: times(applied("exp", _times(-1, applied("abs", a))), applied("i0", a)),
     "i1e": lambda a: times(applied("exp", _times(-1, applied("abs", a))), applied("i1", a)),
@@ -123,16 +123,11 @@ for _name, _rule in FORMULAS.items():
     formula(_name)(_rule)
 
 
-def _normal(a: Traced) -> Traced:
-    """The standard normal's distribution function: (1 + erf(a / √2)) / 2."""
-    return _times(Fraction(1, 2), shifted(applied("erf", _times(math.sqrt(0.5), a)), 1))
-
-
 @formula("gelu")
 def _gelu(a: Traced, approximate: str = "none") -> Traced:
     """a Φ(a), or (a/2) (1 + tanh(√(2/π) (a + 0.044715 a³)))"""
     if approximate == "none":
-        return times(a, _normal(a))
+        return times(a, applied("ndtr", a))
     inner = plus([(1, a), (0.044715, raised(a, 3))])
     return times(_times(Fraction(1, 2), a), shifted(applied("tanh", _times(math.sqrt(2 / math.pi), inner)), 1))
 

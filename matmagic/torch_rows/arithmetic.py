@@ -149,12 +149,19 @@ def _frac(_: Sizes, a: Traced) -> Traced:
     return minus(a, applied("trunc", a))
 
 
+def _powered(a: Traced, exponent: float | Fraction) -> Traced:
+    """a ** exponent; an even power of a distance needs no root."""
+    if isinstance(a.node, Elementwise) and a.node.function == "root" and exponent % 2 == 0:
+        return raised(Traced(a.node.args[0], a.axes), exact(exponent) / 2)
+    return raised(a, exponent)
+
+
 def to_the(a: Any, exponent: Any) -> Traced:
     """a ** exponent: a number to a power is exp(log(number) · exponent)."""
     base, power = traced(a), traced(exponent)
     fixed, at = number_in(power.node), number_in(base.node)
     if fixed is not None and not power.axes:
-        return raised(base, fixed)
+        return _powered(base, fixed)
     if at is None or at <= 0 or base.axes:
         return applied("pow", base, power)
     return applied("exp", power if at == math.e else times(applied("log", base), power))
@@ -171,7 +178,7 @@ def _rpow(_: Sizes, a: Traced, base: Any) -> Traced:
 
 
 def _power(exponent: float | Fraction) -> Row:
-    return lambda _, a: raised(a, exponent)
+    return lambda _, a: _powered(a, exponent)
 
 
 row("square")(_power(2))
@@ -257,6 +264,8 @@ def _where_of(_: Sizes, a: Traced, condition: Traced, other: Any) -> Traced:
 
 def clamped(a: Traced, least: Any = None, most: Any = None) -> Traced:
     """min(max(a, least), most)"""
+    if None not in (least, most) and not any(isinstance(b, float) and math.isinf(b) for b in (least, most)):
+        return applied("clamp", a, least, most)
     if least is not None and least != -math.inf:
         a = applied("maximum", a, least)
     return a if most is None or most == math.inf else applied("minimum", a, most)

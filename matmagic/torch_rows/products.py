@@ -150,8 +150,8 @@ def _first_cross(sizes: Sizes, a: Traced, b: Traced, dim: int | None = None) -> 
 
 
 def distance(a: Traced, b: Traced, p: float, dim: Any = None) -> Traced:
-    """‖a - b‖_p along axes; torch's slope where a = b is 0."""
-    if p == 2:
+    """‖a - b‖_p along axes; of rows of one tensor, some of which are equal, torch's slope there is 0."""
+    if p == 2 and a.node is b.node:
         return applied("root", summed(raised(minus(a, b), 2), dim))
     return vector_norm(minus(a, b), p, dim)
 
