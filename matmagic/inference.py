@@ -25,8 +25,8 @@ from torch import Tensor
 
 from .calling import call
 from .capture import Subject
-from .errors import ResultError
-from .sampling import words
+from .errors import OptionError, ResultError
+from .sampling import sample, words
 from .watching import ACTIVATIONS, Watching
 
 Shape = tuple[str | int, ...]
@@ -125,9 +125,13 @@ class Search:
         if read is not None and not read.is_floating_point():
             labels: Tensor = read.detach().clone()
             return labels
-        if self.assume.get(name, "").startswith("index<"):
-            return torch.zeros(shape, dtype=torch.int64)
         generator = torch.Generator().manual_seed(len(name))
+        declared = self.assume.get(name, "")
+        if declared.startswith("index<"):
+            return torch.zeros(shape, dtype=torch.int64)
+        with contextlib.suppress(OptionError):  # a property that this shape can't have
+            if declared:
+                return sample(shape, declared, generator)
         values = 0.1 + 0.8 * torch.rand(shape, dtype=torch.float64, generator=generator)
         if len(shape) == 2 and shape[0] == shape[1] > 1:
             values = (values + values.T) / (4 * shape[0]) + 0.4 * torch.eye(shape[0], dtype=torch.float64)

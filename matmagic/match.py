@@ -140,7 +140,10 @@ def _proved(bound: Bound, node: Node) -> bool:
         generator = torch.Generator().manual_seed(numbers[0])
         named = {name: own for pair in pairs for part in pair for name, own in leaves(part).items()}
         values = {name: _sample(own, sizes, generator) for name, own in named.items()}
-        if not all(_equal(evaluate(f, values, sizes), evaluate(g, values, sizes)) for f, g in pairs):
+        try:
+            if not all(_equal(evaluate(f, values, sizes), evaluate(g, values, sizes)) for f, g in pairs):
+                return False
+        except RuntimeError:  # a factorisation that these values don't have
             return False
     return True
 
@@ -155,6 +158,8 @@ def _equal(ours: Tensor, theirs: Tensor) -> bool:
 def _sample(own: Leaf, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:
     shape = [s if isinstance(s, int) else sizes[s] for s in own.shape]
     value = torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5
+    if len(shape) == 2 and shape[0] == shape[1]:  # of full rank; positive-definite where symmetric
+        value = value / shape[0] + 2 * torch.eye(shape[0], dtype=torch.float64)
     return value + value.mT if own.symmetric else value
 
 
