@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
+from . import matrix_rules
 from .canonical import is_symmetric, key
 from .expr import Leaf, Node, Number, Power, Product, Sum, add, power, product
 from .walk import ordered, rebuild, transform, with_fields
@@ -74,7 +75,7 @@ def wide_sums(node: Node) -> Node | None:
     return None
 
 
-RULES: tuple[Rule, ...] = (like_terms, like_factors, symmetric_transpose, wide_sums)
+RULES: tuple[Rule, ...] = (like_terms, like_factors, symmetric_transpose, wide_sums, *matrix_rules.ROWS)
 
 
 def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = None) -> Node:

@@ -1,0 +1,289 @@
+"""Rewrite rows for functions of whole matrices: A A⁻¹ = I, (A B)⁻¹ = B⁻¹ A⁻¹ where that cancels, L Lᵀ = S, Σ softmax = 1.
+
+Each row sees one node whose children are simple and gives an equal one, or None.  Conditions stand in the rows: a
+product of square matrices has an inverse only if every factor has one, so splitting it needs no assumption; that the
+Cholesky factor gives its matrix back needs the matrix to be symmetric.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+
+from .canonical import is_symmetric
+from .expr import (
+    Call,
+    Delta,
+    Factor,
+    Node,
+    OneHot,
+    Product,
+    Sum,
+    Triangle,
+    delta,
+    permute,
+    power,
+    product,
+    scale,
+    transpose,
+)
+from .matrix_functions import matmul, of
+
+TURNS = frozenset({"inverse", "pinv", "expm"})  # f(Xᵀ) = f(X)ᵀ
+
+
+def _again(node: Product, factors: Sequence[Factor]) -> Node:
+    """The product with other factors."""
+    rank = len(node.shape)
+    return product(factors, node.sizes[:rank], range(rank))
+
+
+def _uses(node: Product) -> Counter[int]:
+    """How often each label occurs, the output among the places."""
+    return Counter([*range(len(node.shape)), *(label for _, labels in node.factors for label in labels)])
+
+
+def _is_call(node: Node, *names: str) -> bool:
+    return isinstance(node, Call) and node.function in names
+
+
+def _without(factors: Sequence[Factor], *gone: int) -> list[Factor]:
+    return [factor for k, factor in enumerate(factors) if k not in gone]
+
+
+def turned_argument(node: Node) -> Node | None:
+    """f(Xᵀ) = f(X)ᵀ for inverse, pseudoinverse and exponential."""
+    if not isinstance(node, Call) or node.function not in TURNS or len(node.shape) != 2:
+        return None
+    (x,) = node.args
+    if isinstance(x, Product) and len(x.factors) == 1 and x.factors[0][1] == (1, 0):
+        return transpose(of(node.function, x.factors[0][0]))
+    return None
+
+
+def scaled_inverse(node: Node) -> Node | None:
+    """(c A)⁻¹ = A⁻¹ / c; c is not 0 where there is an inverse."""
+    if not isinstance(node, Call) or node.function != "inverse" or len(node.shape) != 2:
+        return None
+    coefficient, (x,) = Fraction(1), node.args
+    if isinstance(x, Sum) and len(x.terms) == 1:
+        ((coefficient, x),) = x.terms  # type: ignore[assignment]
+    scalars = [f for f in x.factors if not f[1]] if isinstance(x, Product) else []
+    if coefficient == 1 and not scalars:
+        return None
+    if isinstance(x, Product):
+        x = _again(x, [f for f in x.factors if f[1]])
+    below = [(power(f, -1), ()) for f, _ in scalars]
+    return scale(1 / coefficient, product([*below, (of("inverse", x), (0, 1))], node.shape, (0, 1)))
+
+
+def inverse_cancels(node: Node) -> Node | None:
+    """A A⁻¹ = A⁻¹ A = I, with one index between the two."""
+    if not isinstance(node, Product):
+        return None
+    uses = _uses(node)
+    for k, (inverse, inner) in enumerate(node.factors):
+        if not isinstance(inverse, Call) or inverse.function != "inverse" or len(inner) != 2:
+            continue
+        (matrix,) = inverse.args
+        either = is_symmetric(matrix)
+        for other, (factor, outer) in enumerate(node.factors):
+            if factor is not matrix:
+                continue
+            for a, b in ((0, 1), (1, 0), *(((0, 0), (1, 1)) if either else ())):
+                if inner[a] == outer[b] and uses[inner[a]] == 2 and inner[0] != inner[1]:
+                    rest = (delta(matrix.shape[0]), (inner[1 - a], outer[1 - b]))
+                    return _again(node, [*_without(node.factors, k, other), rest])
+    return None
+
+
+def inverse_of_product(node: Node) -> Node | None:
+    """(A B)⁻¹ = B⁻¹ A⁻¹ for square A and B, where a factor then cancels."""
+    if not isinstance(node, Product):
+        return None
+    for k, (factor, labels) in enumerate(node.factors):
+        if isinstance(factor, Call) and factor.function == "inverse" and len(labels) == 2:
+            parts = _chain(factor.args[0])
+            if parts is None or not any(f is p for p in _bare(parts) for f, _ in node.factors):
+                continue
+            split = of("inverse", parts[0])
+            for part in parts[1:]:
+                split = matmul(of("inverse", part), split)
+            split = _settled_calls(split)
+            better = _again(node, [*_without(node.factors, k), (split, labels)])
+            shorter = _cancelled(better)
+            if isinstance(shorter, Product) and len(shorter.factors) > len(node.factors):
+                continue
+            return shorter
+    return None
+
+
+def _bare(parts: Sequence[Node]) -> list[Node]:
+    """The factors without their transposes."""
+    return [p.factors[0][0] if isinstance(p, Product) else p for p in parts]
+
+
+def _settled_calls(node: Node) -> Node:
+    """f(Xᵀ) = f(X)ᵀ in every factor."""
+    if not isinstance(node, Product):
+        return turned_argument(node) or node
+    return _again(node, [(turned_argument(f) or f, labels) for f, labels in node.factors])
+
+
+def _cancelled(node: Node) -> Node:
+    """A A⁻¹ = I, as often as it occurs."""
+    while (better := inverse_cancels(node)) is not None:
+        node = better
+    return node
+
+
+def _chain(node: Node) -> list[Node] | None:
+    """The square matrices, two or more, that a matrix is the product of, in order; None for anything else."""
+    if not isinstance(node, Product) or len(node.shape) != 2 or len(node.factors) < 2:
+        return None
+    if len(set(node.sizes)) != 1 or any(len(labels) != 2 for _, labels in node.factors):
+        return None
+    left = list(node.factors)
+    at, parts = 0, []
+    while left:
+        step = next((f for f in left if at in f[1]), None)
+        if step is None or step[1][0] == step[1][1]:
+            return None
+        left.remove(step)
+        factor, labels = step
+        forward = labels[0] == at
+        parts.append(factor if forward else transpose(factor))
+        at = labels[1] if forward else labels[0]
+    return parts if at == 1 else None
+
+
+def lower_triangle_of_cholesky(node: Node) -> Node | None:
+    """tril(L) = L for a Cholesky factor L."""
+    if not isinstance(node, Product):
+        return None
+    for k, (mask, labels) in enumerate(node.factors):
+        if isinstance(mask, Triangle) and mask.offset <= 0:
+            for factor, at in node.factors:
+                if _is_call(factor, "cholesky") and at == labels[::-1]:
+                    return _again(node, _without(node.factors, k))
+    return None
+
+
+def orthogonal_columns(node: Node) -> Node | None:
+    """V Vᵀ = Vᵀ V = I for eigenvectors; L Lᵀ = S and L⁻ᵀ L⁻¹ = S⁻¹ for the Cholesky factor of a symmetric S."""
+    if not isinstance(node, Product):
+        return None
+    uses = _uses(node)
+    for k, (first, a) in enumerate(node.factors):
+        for other in range(k + 1, len(node.factors)):
+            second, b = node.factors[other]
+            if first is not second or len(a) != 2 or a[0] == a[1]:
+                continue
+            for shared in (0, 1):
+                if a[shared] != b[shared] or uses[a[shared]] != 2:
+                    continue
+                whole = _paired(first, shared)
+                if whole is not None:
+                    labels = (a[1 - shared], b[1 - shared])
+                    return _again(node, [*_without(node.factors, k, other), (whole, labels)])
+    return None
+
+
+def _paired(node: Node, shared: int) -> Node | None:
+    """Σ M_ik M_jk (shared 1), or Σ M_ki M_kj (shared 0), where that is known."""
+    if _is_call(node, "eigenvectors"):
+        return delta(node.shape[0])
+    inner = node.args[0] if isinstance(node, Call) and node.function == "inverse" else node
+    if not isinstance(inner, Call) or inner.function != "cholesky" or not is_symmetric(inner.args[0]):
+        return None
+    if inner is node:
+        return inner.args[0] if shared == 1 else None
+    return of("inverse", inner.args[0]) if shared == 0 else None
+
+
+def sums_to_one(node: Node) -> Node | None:
+    """Σ_i softmax(x)_i = 1, and the entries of a one-hot row sum to 1."""
+    if not isinstance(node, Product):
+        return None
+    uses = _uses(node)
+    for k, (factor, labels) in enumerate(node.factors):
+        known = _is_call(factor, "softmax", "argmax", "argmin") or isinstance(factor, OneHot)
+        if known and labels[-1] >= len(node.shape) and uses[labels[-1]] == 1:
+            return _again(node, _dropped(node, k))
+    return None
+
+
+def _dropped(node: Product, k: int) -> list[Factor]:
+    """The factors without one whose last index is summed to 1; what it alone had stays counted."""
+    _, labels = node.factors[k]
+    rest = _without(node.factors, k)
+    kept = {label for _, own in rest for label in own} | set(range(len(node.shape)))
+    ones = [label for label in dict.fromkeys(labels[:-1]) if label not in kept]
+    sizes = [node.sizes[label] for label in ones]
+    return [*rest, (product([], sizes, range(len(sizes))), ones)] if ones else rest
+
+
+def exponential_along(node: Node) -> Node | None:
+    """The derivative of exp at X in a direction E that X is a multiple of, or I: E exp(X)."""
+    if not isinstance(node, Call) or node.function != "expm_frechet" or len(node.shape) != 2:
+        return None
+    x, direction = node.args
+    if isinstance(direction, Delta):
+        return of("expm", x)
+    if _multiple(x, direction) or _multiple(direction, x):
+        return matmul(direction, of("expm", x))
+    return None
+
+
+def _multiple(x: Node, y: Node) -> bool:
+    """Whether x is y times scalars."""
+    if x is y:
+        return True
+    own = [f for f in x.factors if f[1]] if isinstance(x, Product) else []
+    return isinstance(x, Product) and product(own, x.sizes[:2], (0, 1)) is y
+
+
+def exponential_adjoint(node: Node) -> Node | None:
+    """Σ_ij L(Xᵀ, E)_ij C_ij = L(X, C)_ab where E is 1 at (a, b) alone: the derivative of exp is its own adjoint."""
+    if not isinstance(node, Product):
+        return None
+    for k, (factor, labels) in enumerate(node.factors):
+        if not isinstance(factor, Call) or factor.function != "expm_frechet" or len(labels) != 4:
+            continue
+        x, unit = factor.args
+        pairs = [at for f, at in unit.factors if isinstance(f, Delta)] if isinstance(unit, Product) else []
+        if sorted(map(sorted, pairs)) != [[0, 2], [1, 3]] or len(unit.factors) != 2:  # type: ignore[attr-defined]
+            continue
+        for other, (matrix, at) in enumerate(node.factors):
+            if other != k and sorted(at) == sorted(labels[2:]) and len(at) == 2:
+                inner = _one_matrix(x)
+                if inner is None or any(_uses(node)[label] != 2 for label in at):
+                    continue
+                along = matrix if at == labels[2:] else permute(matrix, (1, 0))
+                whole = of("expm_frechet", transpose(inner), along)
+                return _again(
+                    node, [*_without(node.factors, k, other), (exponential_along(whole) or whole, labels[:2])]
+                )
+    return None
+
+
+def _one_matrix(x: Node) -> Node | None:
+    """The matrix that a tensor repeats along its first two axes."""
+    if not isinstance(x, Product) or any(label < 2 for _, labels in x.factors for label in labels):
+        return None
+    lowered = [(f, [label - 2 for label in labels]) for f, labels in x.factors]
+    return product(lowered, x.sizes[2:4], (0, 1))
+
+
+ROWS = (
+    turned_argument,
+    scaled_inverse,
+    lower_triangle_of_cholesky,
+    inverse_cancels,
+    inverse_of_product,
+    orthogonal_columns,
+    sums_to_one,
+    exponential_along,
+    exponential_adjoint,
+)
