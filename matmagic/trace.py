@@ -161,6 +161,11 @@ class _Known:
     view: tuple[Tensor, Any] | None = None  # the tensor and the index that it is a part of
 
 
+def _version(tensor: Tensor) -> int:
+    """How often the tensor was changed in place; torch doesn't count in inference mode."""
+    return -1 if tensor.is_inference() else tensor._version
+
+
 class _Below(TorchDispatchMode):
     """Listens one level down, to the aten operations of scripted and vmapped functions and of calls without a row."""
 
@@ -176,11 +181,12 @@ class _Below(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True
         given = {k: v for k, v in (kwargs or {}).items() if k not in IGNORED}
-        expressions = self.tracing.lookup(args), {k: self.tracing.lookup(v) for k, v in given.items()}
-        result = func(*args, **(kwargs or {}))
-        outputs = _tensors_of(result)
-        found = self.tracing.explain(func, row_below(func), *expressions, outputs)
-        self.tracing.enter(outputs, found, recorded=True)  # autograd marks its results later
+        with torch._C.DisableTorchFunction():
+            expressions = self.tracing.lookup(args), {k: self.tracing.lookup(v) for k, v in given.items()}
+            result = func(*args, **(kwargs or {}))
+            outputs = _tensors_of(result)
+            found = self.tracing.explain(func, row_below(func), *expressions, outputs)
+            self.tracing.enter(outputs, found, torch.is_grad_enabled())  # autograd marks its results later
         return result
 
 
@@ -209,7 +215,7 @@ class _Tracing(Running):
     ) -> None:
         if isinstance(value, Traced) and tensor.dtype is torch.bool:
             self.sizes.truths.add(value.node)
-        self.known[id(tensor)] = _Known(tensor, value, tensor._version, recorded or tensor.requires_grad, view)
+        self.known[id(tensor)] = _Known(tensor, value, _version(tensor), recorded or tensor.grad_fn is not None, view)
 
     def enter(self, outputs: Sequence[Tensor], values: Sequence[Traced | Opaque], recorded: bool = False) -> None:
         for tensor, value in zip(outputs, values, strict=True):
@@ -222,9 +228,9 @@ class _Tracing(Running):
             known = self.known.get(id(value))
             if known is None:
                 return Opaque("a tensor that was not made by a traced call", self.line())
-            if value._version != known.version:
+            if _version(value) != known.version:
                 return Opaque("a tensor was changed in place through another name", self.line())
-            if value.requires_grad and not known.recorded:
+            if value.grad_fn is not None and not known.recorded:
                 return Opaque("a torch.autograd.Function has a backward of its own", self.line())
             return known.value
         if type(value) in (tuple, list):
@@ -237,9 +243,9 @@ class _Tracing(Running):
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         func = BLANK.get(func, func)
         row = None if any(id(t) not in self.known for t in _tensors_of(args)) else ROWS.get(func)
-        versions = [a._version if isinstance(a, Tensor) else 0 for a in args]
+        versions = [_version(a) if isinstance(a, Tensor) else 0 for a in args]
         result = self.carried_out(func, args, kwargs, below=row is None)
-        changed = any(isinstance(a, Tensor) and a._version != v for a, v in zip(args, versions, strict=True))
+        changed = any(isinstance(a, Tensor) and _version(a) != v for a, v in zip(args, versions, strict=True))
         outputs = [args[0]] if func is Tensor.__setitem__ else _tensors_of(result)
         if isinstance(result, torch.Size) or not outputs:
             self.note_value(func, expressions)
@@ -278,7 +284,7 @@ class _Tracing(Running):
 
     def named(self, func: Any, found: Traced | Opaque) -> Traced | Opaque:
         """An expression found one level down; where there is none, the reason names the user's call."""
-        known = isinstance(found, Traced) or call_name(func) in found.reason
+        known = isinstance(found, Traced) or call_name(func) in found.reason or found.reason.startswith("a ")
         return found if known else Opaque(f"{call_name(func)} is not traced yet", self.line())
 
     def from_below(
