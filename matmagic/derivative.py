@@ -30,7 +30,7 @@ from .printers.text import text
 from .printers.torch_code import SCALAR, form_of, torch_code
 from .printers.torch_parts import PRODUCT, size_code
 from .rendering import NoNotation, notation
-from .simplify import simplify
+from .simplify import simplify, written_out
 from .state import leave_no_trace
 from .torch_rows import Axes
 from .trace import Trace
@@ -96,7 +96,7 @@ class Match:
     def simpler(self) -> tuple[tuple[str, str, str], ...]:
         """What the derivative becomes under a further condition: ("A symmetric", LaTeX, text)."""
         row = self.bound.identity
-        shorter = {condition: notation(simplify(row.trace(code))) for condition, code in row.simpler.items()}
+        shorter = {condition: notation(written_out(row.trace(code))) for condition, code in row.simpler.items()}
         return tuple((condition, latex(math), text(math)) for condition, math in shorter.items())
 
     @cached_property
@@ -120,7 +120,7 @@ class Match:
         function, gradient, wrt = row.node, row.gradient_node, row.wrt
         if self._renamed_only:
             function, gradient, wrt = self.bound.statement, self.bound.put_in(gradient), self.bound.variable.name
-        return notation(function, collect=False), notation(simplify(gradient)), wrt
+        return notation(function, collect=False), notation(written_out(gradient)), wrt
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def formulas(
     with suppress(ValueError):
         flat = any(len(group) > 1 for own in (*axes.values(), trace.axes) for group in own)
         if not flat and written_size(node) < LONGEST:
-            math = notation(node)
+            math = notation(written_out(node))
             form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
             yield Formula(math, torch_code(math, axes, shapes, form))
     with suppress(ValueError):

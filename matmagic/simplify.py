@@ -7,7 +7,7 @@ rewrite, which is where derivation steps come from.  Equality up to order is by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from . import matrix_rules
@@ -75,7 +75,7 @@ def wide_sums(node: Node) -> Node | None:
     return None
 
 
-RULES: tuple[Rule, ...] = (like_terms, like_factors, symmetric_transpose, wide_sums, *matrix_rules.ROWS)
+RULES: tuple[Rule, ...] = (like_terms, like_factors, symmetric_transpose, *matrix_rules.ROWS)
 
 
 def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = None) -> Node:
@@ -85,17 +85,26 @@ def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = 
         node = transform(
             node, lambda n: with_fields(n, symmetric=True) if isinstance(n, Leaf) and n.name in names else n
         )
+    return _rewritten(node, RULES, record)
+
+
+def written_out(node: Node) -> Node:
+    """The expression as notation needs it: sums with more than two indices multiplied out, which code does without."""
+    return _rewritten(node, (*RULES, wide_sums), None)
+
+
+def _rewritten(node: Node, rules: Sequence[Rule], record: Record | None) -> Node:
     done: dict[Node, Node] = {}
     for part in ordered(node):
-        done[part] = _settled(rebuild(part, done), record)
+        done[part] = _settled(rebuild(part, done), rules, record)
     return done[node]
 
 
-def _settled(node: Node, record: Record | None) -> Node:
+def _settled(node: Node, rules: Sequence[Rule], record: Record | None) -> Node:
     changed = True
     while changed:
         changed = False
-        for rule in RULES:
+        for rule in rules:
             better = rule(node)
             if better is not None and better is not node:
                 if record:
