@@ -203,7 +203,8 @@ class Check:
         """The first form of the derivative that equals autograd's on every draw."""
         order = self.options.order
         for found in forms.formulas(node, traced, self.shapes.of, names, order):
-            verdict = verify(self.subject, self.shapes, self.assume, self.options, ", ".join(names), order, found)
+            question = (self.subject, self.shapes, self.assume, self.options, ", ".join(names), order)
+            verdict = verify(*question, found, self.draws)
             if verdict.ok and not ("I" in self.shapes.of and "Identity(" in repr(found.math)):
                 return found, verdict
         return None, None
@@ -216,7 +217,8 @@ class Check:
         found, verdict = self.proved(names, node, traced) if node is not None and traced else (None, None)
         if verdict is None:
             match = None
-            verdict = verify(self.subject, self.shapes, self.assume, self.options, variable, order, None)
+            question = (self.subject, self.shapes, self.assume, self.options, variable, order)
+            verdict = verify(*question, None, self.draws)
         first = self.draws[0]
         inner = tuple(first[names[0]].shape) if len(names) == 1 else (len(names),)
         outer = tuple(self.value(first).shape)

@@ -12,7 +12,7 @@ Not known here: what the formula is, and why it might be wrong.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -238,11 +238,14 @@ def verify(
     variable: str,
     order: int,
     candidate: Evaluate | None,
+    drawn: Iterable[Mapping[str, Tensor]] | None = None,
 ) -> Verdict:
-    """Compare a formula with autograd on every draw, and autograd with differences on some (None: only the
-    latter)."""
+    """Compare a formula with autograd on every draw, and autograd with differences on some (None: only the latter).
+
+    `drawn` are the draws, where they are made already.
+    """
     worst, count, problem = 0.0, 0, ""
-    for inputs in draws(subject, shapes, assume, options):
+    for inputs in draws(subject, shapes, assume, options) if drawn is None else drawn:
         truth = derivative_of(subject, inputs, variable, order)
         if not bool(torch.isfinite(truth).all()):
             continue
