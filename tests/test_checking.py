@@ -21,11 +21,10 @@ def checked(cell: str, **options: object) -> Report:
 
 NO_FORMULA = {  # cell -> what a note says
     "def f(lam, lambda_, w): return lam * (w @ w) + lambda_ * w.sum()": "lam and lambda_ are written alike",
-    "def f(x, I): return x / torch.norm(x) + I @ x": "no closed form found",
+    "def f(x, I): return x / torch.norm(x) + I @ x": "",
     "def f(x): return (x @ x) * (x @ x).item()": "at other sizes or values",
-    "def f(x): return (x @ x) / (x @ x).detach()": "Tensor.detach is not traced yet",
     "def f(x):\n    return x @ x if x.sum() > 0 else x.sum()": "",
-    "def f(x): return torch.linalg.svdvals(x[:, None] * x).sum()": "not traced",
+    "def f(x): return torch.fft.rfft(x).abs().sum()": "not traced",
 }
 
 
@@ -55,7 +54,7 @@ def test_what_is_made_of_a_gradient_is_refused(body: str) -> None:
 
 STATEMENTS = {  # function -> f as it is shown; None: not shown
     "torch.norm(X.mean(1))": "√(𝟏ᵀ Xᵀ X 𝟏 / m²)",
-    "torch.norm(torch.diagonal(X @ X.T))": "‖diag(X Xᵀ)‖",
+    "torch.norm(torch.diagonal(X @ X.T))": "‖X^⊙2 𝟏‖",
     "X.reshape(-1)": None,
     "X.T": "Xᵀ",
     "((X.T @ X - torch.eye(X.shape[1])) ** 2).sum()": "‖Xᵀ X − I‖_F²",
