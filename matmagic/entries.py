@@ -14,26 +14,9 @@ from . import expr
 from .expr import Factor, Node
 from .lengths import Size, letters_in, plus
 from .matrix_functions import FUNCTIONS_OF_MATRICES
-from .notation import (
-    Apply,
-    At,
-    Holds,
-    Identity,
-    Indexed,
-    Letter,
-    Math,
-    Num,
-    Over,
-    Pow,
-    Quotient,
-    SumOver,
-    Symbol,
-    Times,
-    Zero,
-    pieces,
-)
-from .rendering import NoNotation, notation
-from .summing import Term, scalar_term
+from .notation import Apply, At, Holds, Identity, Indexed, Letter, Math, Num, Over, Pow, SumOver, Symbol, Zero, pieces
+from .rendering import NoNotation, notation, with_constants
+from .summing import Term, scalar_factors, scalar_term
 from .summing import plus as sum_of
 from .walk import leaves, ordered
 
@@ -57,7 +40,7 @@ def entrywise(node: Node) -> Math:
     axes = tuple(INDICES[: len(node.shape)])
     if _shown(node).intersection(axes):
         raise NoNotation("a letter with two meanings")
-    return _Entries(node).math(node, axes, frozenset(axes))
+    return with_constants(_Entries(node).math(node, axes, frozenset(axes)))
 
 
 def _shown(node: Node) -> set[str]:
@@ -103,6 +86,8 @@ class _Entries:
                 return inner[0] if len(inner) == 1 else _term([sum_of(inner)])
             case expr.Product():
                 return _Product(self, node, at, used).term()
+            case expr.Elementwise(function="root", args=(base,)):
+                return _term([Pow(self.math(base, at, used), Fraction(1, 2), False)])
             case expr.Power(base=base, exponent=p):
                 return _term([Pow(self.math(base, at, used), p, False)])
             case expr.Call():
@@ -274,18 +259,7 @@ def _equal(a: Size, b: Size, size: Size) -> Math:
 
 def _term(maths: Sequence[Math]) -> Term:
     """The product of scalars as a term."""
-    return scalar_term([factor for math in maths for factor in _factors(math)], None)
-
-
-def _factors(math: Math) -> list[Math]:
-    """What a scalar product is made of; what stands below a line with negative powers."""
-    match math:
-        case Times(parts=parts):
-            return [factor for part in parts for factor in _factors(part)]
-        case Quotient(top=top, bottom=bottom):
-            below = [f if isinstance(f, Pow) else Pow(f, Fraction(1), False) for f in _factors(bottom)]
-            return [*_factors(top), *(Pow(f.base, -f.exponent, False) for f in below)]
-    return [math]
+    return scalar_term([factor for math in maths for factor in scalar_factors(math)], None)
 
 
 def _scaled(term: Term, coefficient: expr.Number) -> Term:

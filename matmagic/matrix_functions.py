@@ -62,7 +62,8 @@ Adjoint = Callable[[Call, Pull], Sequence[Node]]
 class MatrixFunction:
     """How many last axes it takes, what shape it gives, its torch code, how it is written, its adjoint by argument.
 
-    It is written name(X), or by a template with □ for X and @ for what says that the function is of each row.
+    It is written name(X), or by a template with □ for X and @ for what says that the function is of each row; what
+    comes after a ¦ is for that case.
     """
 
     takes: int
@@ -239,7 +240,7 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
         2, _side, "torch.linalg.eigvalsh({0})", r"\lambda", "λ",
         lambda y, pull: [pull("k,ik,jk->ij", of("eigenvectors", *y.args), of("eigenvectors", *y.args))],
     ),
-    "eigenvectors": MatrixFunction(2, _same, "torch.linalg.eigh({0}).eigenvectors", "V", "V", _eigenvectors),
+    "eigenvectors": MatrixFunction(2, _same, "torch.linalg.eigh({0}).eigenvectors", "Q", "Q", _eigenvectors),
     "nuclear": MatrixFunction(
         2, _scalar, 'torch.linalg.matrix_norm({0}, "nuc")', r"\lVert □ \rVert_*", "‖□‖_*",
         lambda y, pull: [pull(",ij->ij", of("polar", *y.args))],
@@ -270,23 +271,25 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
         1, _scalar, "torch.amin({0}, -1)", r"\min", "min", lambda y, pull: [pull(",i->i", of("argmin", *y.args))]
     ),
     "argmax": MatrixFunction(
-        1, _same, "torch.eye(({0}).shape[-1])[torch.argmax({0}, -1)]", r"e_{\arg\max@(□)}", "e_{argmax@(□)}", _constant
+        1, _same, "torch.eye(({0}).shape[-1])[torch.argmax({0}, -1)]",
+        r"e_{\arg\max@(□)}¦\operatorname{onehot}(\arg\max@(□))", "e_{argmax@(□)}¦onehot(argmax@(□))", _constant,
     ),
     "argmin": MatrixFunction(
-        1, _same, "torch.eye(({0}).shape[-1])[torch.argmin({0}, -1)]", r"e_{\arg\min@(□)}", "e_{argmin@(□)}", _constant
+        1, _same, "torch.eye(({0}).shape[-1])[torch.argmin({0}, -1)]",
+        r"e_{\arg\min@(□)}¦\operatorname{onehot}(\arg\min@(□))", "e_{argmin@(□)}¦onehot(argmin@(□))", _constant,
     ),
     "prod": MatrixFunction(
         1, _scalar, "torch.prod({0}, -1)", r"\operatorname{prod}", "prod",
         lambda y, pull: [pull(",,i->i", y, power(y.args[0], -1))],
     ),
     "singular_values": MatrixFunction(
-        2, _side, "torch.linalg.svdvals({0})", r"\sigma", "σ", _singular_values
+        2, _side, "torch.linalg.svdvals({0})", r"\operatorname{sv}", "sv", _singular_values
     ),
     "left_singular": MatrixFunction(
         2, _same, "torch.linalg.svd({0}, full_matrices=False).U", r"U", "U", _unknown
     ),
     "right_singular": MatrixFunction(
-        2, _same, "torch.linalg.svd({0}, full_matrices=False).Vh", r"V^{\top}", "Vᵀ", _unknown
+        2, _same, "torch.linalg.svd({0}, full_matrices=False).Vh", r"V(□)^{\top}", "V(□)ᵀ", _unknown
     ),
     "sorted": MatrixFunction(1, _same, "torch.sort({0}).values", r"\operatorname{sort}", "sort", _sorted),
     "sorting": MatrixFunction(

@@ -20,6 +20,7 @@ from .notation import (
     Apply,
     Called,
     Chain,
+    Constant,
     Counting,
     Diag,
     DiagonalOf,
@@ -35,6 +36,7 @@ from .notation import (
     Ones,
     Plus,
     Pow,
+    Quotient,
     Rows,
     Symbol,
     Times,
@@ -43,14 +45,12 @@ from .notation import (
     Triangular,
     Unit,
     Zero,
-    chain,
-    folded,
-    hadamard,
-    inverse,
-    transpose,
-    transposes,
+    mapped,
+    pieces,
+    rank,
 )
-from .summing import Term, gathered, plus, scalar_term
+from .summing import Term, gathered, plus, scalar_factors, scalar_term
+from .writing import chain, folded, hadamard, inverse, transpose, transposes
 
 
 class NoNotation(ValueError):
@@ -59,7 +59,14 @@ class NoNotation(ValueError):
 
 def notation(node: Node, collect: bool = True) -> Math:
     """The notation of an expression; `collect` pulls out what neighbouring terms share.  Raises NoNotation."""
-    return _Renderer(collect).math(node)
+    return with_constants(_Renderer(collect).math(node))
+
+
+def with_constants(math: Math) -> Math:
+    """Numbers by their names, unless π is a name of the user's."""
+    if any(isinstance(piece, Symbol) and piece.name in ("pi", "π") for piece in pieces(math)):
+        return math
+    return mapped(math, lambda piece: Constant(piece.value) if isinstance(piece, Num) else piece)
 
 
 def _up_to_two(node: Node) -> tuple[Size, ...]:
@@ -118,6 +125,8 @@ class _Renderer:
                 return self.power(base, p)
             case expr.Call():
                 return self.call(node)
+            case expr.Elementwise(function="root", args=(base,)):
+                return self.power(base, Fraction(1, 2))
             case expr.Elementwise(function=function, args=args):
                 return Apply(function, tuple(map(self.math, args)))
             case expr.Sum(terms=terms):
@@ -148,9 +157,11 @@ class _Renderer:
 
     def power(self, base: Node, p: Number) -> Math:
         """Norms for roots of sums of squares, else the power of the base."""
-        length = self.length(base) if p == Fraction(1, 2) else None
+        length = self.length(base) if isinstance(p, Fraction) and p.denominator == 2 else None
+        if length is not None:
+            return length if p == Fraction(1, 2) else Pow(length, p * 2, False)
         whole = Pow(self.math(base), p, bool(base.shape))
-        return length or (hadamard([whole]) if base.shape and p < 0 and p == int(p) else whole)
+        return hadamard([whole]) if base.shape and p < 0 and p == int(p) else whole
 
     def length(self, node: Node) -> Math | None:
         """‖v‖ for a node that is v·v, ‖M‖_F for one that is the sum of M's squared entries."""
@@ -163,12 +174,13 @@ class _Renderer:
         ):
             return Norm(self.math(node.factors[0][0]), len(node.sizes) == 2)
         term = self.term(node)
-        if term.coefficient != 1 or term.below or len(term.above) != 1 or not isinstance(term.above[0], Chain):
+        if term.coefficient != 1 or term.below or len(term.above) != 1:
             return None
-        parts = term.above[0].parts
+        (inner,) = (a.of if isinstance(a, Trace) else a for a in term.above)
+        parts = inner.parts if isinstance(inner, Chain) else ()
         half = parts[len(parts) // 2 :]
-        if len(parts) % 2 == 0 and chain(half) == transpose(chain(parts[: len(parts) // 2])):
-            return Norm(chain(half), False)
+        if half and len(parts) % 2 == 0 and chain(half) == transpose(chain(parts[: len(parts) // 2])):
+            return Norm(chain(half), isinstance(term.above[0], Trace))
         return None
 
     # ---- products
@@ -281,21 +293,20 @@ class _Contracting:
             elif len(labels) > 2 and not isinstance(factor, expr.Leaf):
                 raise NoNotation(f"a factor with {len(labels)} indices")
             elif labels:
-                self.pieces.append(_Piece(renderer.math(factor), labels))
+                self.pieces.append(_Piece(self.bare(renderer.math(factor)), labels))
             else:
-                self.scalars.append(self.scalar(renderer, factor))
+                self.scalars.append(renderer.math(factor))
 
-    def scalar(self, renderer: _Renderer, factor: Node) -> Math:
-        """A scalar factor; negative powers of a norm's square as powers of the norm."""
-        if (
-            isinstance(factor, expr.Power)
-            and isinstance(factor.exponent, Fraction)
-            and factor.exponent.denominator == 2
-        ):
-            length = renderer.length(factor.base)
-            if length is not None:
-                return Pow(length, factor.exponent * 2, False)
-        return renderer.math(factor)
+    def bare(self, math: Math) -> Math:
+        """A vector or matrix without the scalars before it and below it, which go with the product's."""
+        match math:
+            case Times(parts=(*scalars, body)) if rank(body):
+                self.scalars += scalars
+                return self.bare(body)
+            case Quotient(top=top, bottom=bottom, entrywise=False) if rank(top) and not rank(bottom):
+                self.scalars += scalar_factors(Quotient(Num(Fraction(1)), bottom))
+                return self.bare(top)
+        return math
 
     def count(self, label: int) -> int:
         return sum(p.labels.count(label) for p in self.pieces) + (label in self.out)
@@ -358,6 +369,8 @@ class _Contracting:
             holding = self.holding(label)
             if self.count(label) == 2 and len(holding) == 2 and all(len(piece.labels) < 3 for piece in holding):
                 p, q = holding
+                if self.rowwise(p, q):
+                    continue
                 at = self.pieces.index(p)
                 choices.append((at, self.pieces.index(q, at + 1), p.labels[-1] != label, label, p, q))
         if not choices:
@@ -366,8 +379,7 @@ class _Contracting:
         if len(p.labels) == len(q.labels) == 1:
             p, q = (q, p) if isinstance(q.math, Ones) else (p, q)
             inner = chain([transpose(p.math), q.math])
-            if isinstance(p.math, Ones) and isinstance(inner, Chain) and isinstance(inner.parts[-1], Ones):
-                inner = min(inner, transpose(inner), key=transposes)
+            inner = min(inner, transpose(inner), key=transposes)
             self.scalars.append(inner)
             return self.swap([p, q])
         if len(p.labels) == 1:
@@ -376,6 +388,12 @@ class _Contracting:
             return self.swap([p, q], _Piece(chain([p.along(label), q.math]), p.other(label)))
         right = transpose(q.along(label))
         return self.swap([p, q], _Piece(chain([p.along(label), right]), p.other(label) + q.other(label)))
+
+    def rowwise(self, p: _Piece, q: _Piece) -> bool:
+        """Σ_j X_ij Y_ij with i needed elsewhere: (X ⊙ Y) 𝟏 and not diag(X Yᵀ), which takes a whole product."""
+        alike = p.labels == q.labels and len(set(p.labels)) == 2
+        open_ended = any(self.count(label) > 2 or label in self.out for label in p.labels)
+        return alike and open_ended and not isinstance(p.math, Chain) and not isinstance(q.math, Chain)
 
     def diagonal(self) -> bool:
         """M_ii with i needed elsewhere -> diag(M)_i"""
@@ -396,10 +414,10 @@ class _Contracting:
             closed = all(label not in self.out and self.count(label) == len(same) for label in p.labels)
             first = [math for math in maths if closed and math == maths[0]]
             rest = [math for math in maths if not (closed and math == maths[0])]
-            kept = [_Piece(hadamard(part), p.labels) for part in (first, rest) if part]
-            if closed and not rest:
-                kept += [_Piece(Ones(self.sizes[label]), (label,)) for label in p.labels]
-            return self.swap(same, *kept)
+            self.swap(same, *(_Piece(hadamard(part), p.labels) for part in (first, rest) if part))
+            alone = [label for label in p.labels if label not in self.out and self.count(label) == 1]
+            self.pieces += [_Piece(Ones(self.sizes[label]), (label,)) for label in alone]
+            return True
         return False
 
     def scale_rows(self) -> bool:
@@ -432,4 +450,5 @@ class _Contracting:
     def indexed(self) -> Math:
         used = {label for p in self.pieces for label in p.labels} | set(self.out)
         sizes = tuple((label, self.sizes[label]) for label in sorted(used))
-        return Indexed(tuple((p.math, p.labels) for p in self.pieces), self.out, sizes)
+        kept = [p for p in self.pieces if not (isinstance(p.math, Ones) and p.labels[0] in self.out)]
+        return Indexed(tuple((p.math, p.labels) for p in kept), self.out, sizes)

@@ -11,7 +11,8 @@ from fractions import Fraction
 from math import gcd
 
 from .expr import Number, exact
-from .notation import Chain, Math, Num, Plus, Pow, Quotient, Times, Transpose, chain, folded
+from .notation import Chain, Math, Num, Plus, Pow, Quotient, Times, Transpose
+from .writing import chain, folded
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Term:
     def math(self) -> Math:
         """The term as one piece of notation."""
         match self.body:
-            case Quotient(top=Num(value=value), bottom=bottom, entrywise=True) if not self.below:
+            case Quotient(top=Num(value=value), bottom=bottom, entrywise=True):
                 scalars = replace(self, coefficient=exact(max(self.coefficient, -self.coefficient) * value), body=None)
                 whole = Quotient(scalars.math(), bottom, entrywise=True)
                 return whole if self.coefficient > 0 else Times((Num(Fraction(-1)), whole))
@@ -61,6 +62,17 @@ def scalar_term(scalars: Sequence[Math], body: Math | None) -> Term:
             case _:
                 above.append(s)
     return Term(coefficient, tuple(above), tuple(below), body)
+
+
+def scalar_factors(math: Math) -> list[Math]:
+    """What a scalar product is made of; what stands below a line with negative powers."""
+    match math:
+        case Times(parts=parts):
+            return [factor for part in parts for factor in scalar_factors(part)]
+        case Quotient(top=top, bottom=bottom):
+            below = [f if isinstance(f, Pow) else Pow(f, Fraction(1), False) for f in scalar_factors(bottom)]
+            return [*scalar_factors(top), *(Pow(f.base, -f.exponent, False) for f in below)]
+    return [math]
 
 
 def _powers(scalars: Iterable[Math]) -> list[Math]:

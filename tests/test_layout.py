@@ -18,7 +18,7 @@ PACKAGE = Path(matmagic.__file__).parent
 ORDER = """
 errors cells places options answers capture calling sampling
 lengths expr walk matrix_functions functions evaluate torch_rows trace canonical loops sizes matrix_rules simplify differentiate
-notation summing rendering entries printers
+notation writing summing rendering entries printers
 identities match state watching inference shapes autograd terms verify derivative claims reasons conditions
 counterexamples grading checking typeset static panel report magics
 """.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -20,6 +21,7 @@ from matmagic.expr import (
     delta,
     elementwise,
     entry,
+    leaf,
     number,
     onehot,
     power,
@@ -119,21 +121,25 @@ PRINTED: dict[str, tuple[Node, str]] = {
     "λ(S)": (of("eigenvalues", S), r"\lambda(S)"),
     "λ₁(S)": (entry(of("eigenvalues", S), 0, 0), r"\lambda_{1}(S)"),
     "λₙ(S)": (last(of("eigenvalues", S)), r"\lambda_{n}(S)"),
-    "v₁(S) v₁(S)ᵀ": (
+    "q₁(S) q₁(S)ᵀ": (
         ein("ik,jk,k->ij", *[of("eigenvectors", S)] * 2, basis("n", 0)),
-        r"v_{1}(S) v_{1}(S)^{\top}",
+        r"q_{1}(S) q_{1}(S)^{\top}",
     ),
-    "vₙ(S) vₙ(S)ᵀ": (
+    "qₙ(S) qₙ(S)ᵀ": (
         ein("ik,jk,k->ij", *[of("eigenvectors", S)] * 2, basis("n", "n-1")),
-        r"v_{n}(S) v_{n}(S)^{\top}",
+        r"q_{n}(S) q_{n}(S)^{\top}",
     ),
-    "V(S) diag(x) V(S)ᵀ": (
+    "Q(S) diag(x) Q(S)ᵀ": (
         ein("ik,jk,k->ij", *[of("eigenvectors", S)] * 2, x),
-        r"V(S) \operatorname{diag}(x) V(S)^{\top}",
+        r"Q(S) \operatorname{diag}(x) Q(S)^{\top}",
     ),
     "‖A‖_*": (of("nuclear", A), r"\lVert A \rVert_*"),
     "‖A‖₂²": (power(of("spectral", A), 2), r"\lVert A \rVert_2^{2}"),
     "polar(A)": (of("polar", A), r"\operatorname{polar}(A)"),
+    "V(B + C) x": (
+        ein("ji,j->i", of("right_singular", plus(B, C)), x),
+        "V(B + C) x",
+    ),
     "u₁(A) v₁(A)ᵀ": (of("top_singular", A), r"u_1(A) v_1(A)^{\top}"),
     # functions of vectors
     "softmax(x)": (of("softmax", x), r"\operatorname{softmax}(x)"),
@@ -157,7 +163,7 @@ PRINTED: dict[str, tuple[Node, str]] = {
     ),
     "logsumexp_rows(A)": (of("logsumexp", A), r"\operatorname{logsumexp}_{\mathrm{rows}}(A)"),
     "max_rows(A)": (of("max", A), r"\max_{\mathrm{rows}}(A)"),
-    "e_{argmin_rows(A)}": (of("argmin", A), r"e_{\arg\min_{\mathrm{rows}}(A)}"),
+    "onehot(argmin_rows(A))": (of("argmin", A), r"\operatorname{onehot}(\arg\min_{\mathrm{rows}}(A))"),
     "softmax_rows(A B) C": (
         ein("ij,jk->ik", of("softmax", ein("ij,jk->ik", A, B)), C),
         r"\operatorname{softmax}_{\mathrm{rows}}(A B) C",
@@ -208,9 +214,9 @@ PRINTED: dict[str, tuple[Node, str]] = {
     # functions of several arguments
     "max(x, B x)": (elementwise("maximum", x, ein("ij,j->i", B, x)), r"\max(x, B x)"),
     "max(x, 𝟏)": (elementwise("maximum", x, number(1, ("n",))), r"\max(x, 𝟏)"),
-    "where(step(x), B x, 0)": (
+    "where(x > 0, B x, 0)": (
         elementwise("where", elementwise("step", x), ein("ij,j->i", B, x), number(0, ("n",))),
-        r"\operatorname{where}(\operatorname{step}(x), B x, 0)",
+        r"\operatorname{where}(x > 0, B x, 0)",
     ),
     "pow(x, t 𝟏)": (elementwise("pow", x, ein(",->i", t, number(1), sizes="i=n")), r"\operatorname{pow}(x, t 𝟏)"),
     "logaddexp(A, z xᵀ)": (
@@ -224,6 +230,39 @@ PRINTED: dict[str, tuple[Node, str]] = {
     # scalars outside
     "½ tr(B + C)": (ein("ii->", scale(Fraction(1, 2), plus(B, C))), r"\frac{1}{2} \operatorname{tr}(B + C)"),
     "prod(x) ⊘ x": (ein(",i->i", of("prod", x), power(x, -1)), r"\operatorname{prod}(x) \oslash x"),
+    "½ xᵀ(B + Bᵀ) C x": (
+        ein("i,ij,jk,k->", x, add([(Fraction(1, 2), B), (Fraction(1, 2), transpose(B))], B.shape), C, x),
+        r"\frac{1}{2} x^{\top} (B + B^{\top}) C x",
+    ),
+    "(n / (𝟏ᵀ x)²) ⊘ x": (
+        ein(",,i->i", size_of("n"), power(ein("i->", x), -2), power(x, -1)),
+        r"\left(\frac{n}{(𝟏^{\top} x)^{2}}\right) \oslash x",
+    ),
+    # products by rows, norms
+    "(A x) ⊙ z": (ein("ij,ij->i", A, ein("i,j->ij", z, x)), r"(A x) \odot z"),
+    "(A ⊙ softmax_rows(A)) 𝟏": (
+        ein("ij,ij->i", A, of("softmax", A)),
+        r"(A \odot \operatorname{softmax}_{\mathrm{rows}}(A)) 𝟏",
+    ),
+    "zᵀ A^⊙2 𝟏": (ein("ij,ij,i->", A, A, z), r"z^{\top} A^{\odot 2} 𝟏"),
+    "diag(A B Aᵀ)": (ein("ij,jk,ik->i", A, B, A), r"\operatorname{diag}(A B A^{\top})"),
+    "‖A B‖_F": (
+        power(ein("ij,jk,il,lk->", A, B, A, B), Fraction(1, 2)),
+        r"\lVert A B \rVert_F",
+    ),
+    "‖x‖³": (power(ein("i,i->", x, x), Fraction(3, 2)), r"\lVert x \rVert^{3}"),
+    "√(xᵀ B x)": (elementwise("root", ein("i,ij,j->", x, B, x)), r"\sqrt{x^{\top} B x}"),
+    # numbers
+    "0.7 x": (scale(0.7, x), "0.7 x"),
+    "0.01 x": (scale(0.01, x), "0.01 x"),
+    "(1/3) x": (scale(1 / 3, x), r"\frac{1}{3} x"),
+    "x − ½ 𝟏": (plus(x, number(-0.5, ("n",))), r"x - \frac{1}{2} 𝟏"),
+    "10⁹ x": (scale(10**9, x), "10^{9} x"),
+    "−2π x": (scale(-2 * math.pi, x), r"-2 \pi x"),
+    "(2/√π) x": (scale(2 / math.sqrt(math.pi), x), r"\frac{2}{\sqrt{\pi}} x"),
+    "(1/√2) x": (scale(1 / math.sqrt(2), x), r"\frac{1}{\sqrt{2}} x"),
+    "0.30000000000000004 x": (scale(0.1 + 0.2, x), "0.30000000000000004 x"),
+    "2 log(2π) x": (scale(2 * math.log(2 * math.pi), x), r"2 \log(2 \pi) x"),
     # functions of sizes
     "log(n) x": (ein(",i->i", elementwise("log", size_of("n")), x), r"\log(n) x"),
 }
@@ -232,8 +271,8 @@ PRINTED: dict[str, tuple[Node, str]] = {
 @pytest.mark.parametrize("line", PRINTED)
 def test_text_and_latex(line: str) -> None:
     node, tex = PRINTED[line]
-    math = notation(node)
-    assert (text(math), latex(math)) == (line, tex)
+    shown = notation(node)
+    assert (text(shown), latex(shown)) == (line, tex)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -244,13 +283,18 @@ def test_code(line: str, layout: str) -> None:
     inputs = values(shapes)
     leaves = {name: squeezed(value) for name, value in inputs.items()}
     axes = {name: input_leaf(name, shape)[1] for name, shape in shapes.items()}
-    math = notation(node)
-    code = torch_code(math, axes, shapes, ("()", "n", "m,n")[rank(math)])
+    shown = notation(node)
+    code = torch_code(shown, axes, shapes, ("()", "n", "m,n")[rank(shown)])
     found = run_code(code, inputs)
     with float64():
         right = evaluate(node, leaves, SIZES)
     assert found.shape == right.shape, code
     assert torch.allclose(found, right, rtol=1e-9, atol=1e-9), code
+
+
+def test_no_named_constant_beside_a_name_that_is_the_same() -> None:
+    node = scale(2 * math.pi, leaf("pi", ()))
+    assert text(notation(node)) == "6.283185307179586 π"
 
 
 SOLVED = {
@@ -265,8 +309,8 @@ SOLVED = {
 def test_an_inverse_with_something_to_its_right_is_solved_for(line: str) -> None:
     shapes = LAYOUTS["plain"]
     axes = {name: input_leaf(name, shape)[1] for name, shape in shapes.items()}
-    math = notation(PRINTED[line][0])
-    assert torch_code(math, axes, shapes, ("()", "n", "m,n")[rank(math)]) == SOLVED[line]
+    shown = notation(PRINTED[line][0])
+    assert torch_code(shown, axes, shapes, ("()", "n", "m,n")[rank(shown)]) == SOLVED[line]
 
 
 IN_SYMPY = [

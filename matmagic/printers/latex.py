@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 
 from ..functions import FUNCTIONS
@@ -14,6 +15,7 @@ from ..notation import (
     Called,
     Chain,
     Column,
+    Constant,
     Counting,
     Diag,
     DiagonalOf,
@@ -45,9 +47,9 @@ from ..notation import (
     Unit,
     Zero,
     rank,
-    transpose,
 )
-from .levels import ATOM, CALLED, POWER, PRODUCT, SUM, called, factors, scientific
+from ..writing import transpose
+from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
 from .names import by_columns, joined, latex_name, latex_size, places
 
 INDICES = "ijklpqrstuv"
@@ -64,17 +66,26 @@ def latex(math: Math) -> str:
 
 def number(value: Fraction | float) -> str:
     """3, 0.1, 1/3 as a fraction, 2·10⁻⁵."""
-    if (parts := scientific(value)) and (not isinstance(value, Fraction) or value.denominator > 16):
+    if parts := scientific(value):
         power = f"10^{{{parts[1]}}}"
         return power if parts[0] == "1" else rf"{parts[0]} \cdot {power}"
-    if not isinstance(value, Fraction):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    if value.denominator == 1:
-        return str(value.numerator)
-    if value.denominator > 16 and float(f"{float(value):.6g}") == float(value):
-        return f"{float(value):.6g}"
+    shown = decimal(value)
+    if shown is not None or not isinstance(value, Fraction):
+        return shown or ""
     sign = "-" if value < 0 else ""
     return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+
+
+def _named(value: Fraction | float) -> str | None:
+    r"""A number by the name of a constant: \frac{2}{\sqrt{\pi}}; None where it has none."""
+    found = constant(value)
+    if found is None:
+        return None
+    ratio, name, below = found
+    top, bottom, tex = str(abs(ratio.numerator)), str(ratio.denominator), CONSTANTS[name][0]
+    line = {True: [top, f"{bottom} {tex}"], False: [f"{top} {tex}", bottom]}[below]
+    line = [tex if part == f"1 {tex}" else part for part in line]
+    return ("-" if ratio < 0 else "") + (line[0] if line[1] == "1" else rf"\frac{{{line[0]}}}{{{line[1]}}}")
 
 
 def at_least(math: Math, level: int) -> str:
@@ -85,6 +96,8 @@ def at_least(math: Math, level: int) -> str:
 
 def _print(math: Math) -> tuple[str, int]:
     match math:
+        case Constant(value=value) if named := _named(value):
+            return named, SUM if value < 0 else PRODUCT if " " in named else ATOM
         case Num(value=value):
             return number(value), SUM if value < 0 else PRODUCT if "cdot" in number(value) else ATOM
         case Symbol(name=name):
@@ -116,8 +129,25 @@ def _print(math: Math) -> tuple[str, int]:
                 ("-", latex(top)[1:]) if latex(top).startswith("-") and not isinstance(top, Plus) else ("", latex(top))
             )
             return rf"{sign}\frac{{{rest}}}{{{latex(bottom)}}}", PRODUCT
+        case Entry() | Rows() | Column() | At():
+            return _part(math), ATOM
+        case Counting(size=size):
+            return f"{_counting(size)}^{{\\top}}", POWER
+        case Listed(parts=parts):
+            rows = [r" & \; ".join(map(latex, p.parts)) if isinstance(p, Listed) else latex(p) for p in parts]
+            return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
+        case Indexed():
+            return _indexed(math), PRODUCT
+    return _function(math)
+
+
+def _function(math: Math) -> tuple[str, int]:
+    """What has a name with brackets."""
+    match math:
         case Norm(of=of, frobenius=frobenius):
             return rf"\lVert {latex(of)} \rVert" + ("_F" if frobenius else ""), ATOM
+        case Apply(function="where", args=(Apply(function="step", args=(inner,)), *choices)):
+            return rf"\operatorname{{where}}({latex(inner)} > 0, {', '.join(map(latex, choices))})", ATOM
         case Apply(function=function, args=args):
             return f"{FUNCTIONS[function].latex}({', '.join(map(latex, args))})", ATOM
         case Trace(of=of):
@@ -125,9 +155,9 @@ def _print(math: Math) -> tuple[str, int]:
         case Diag(of=of) | DiagonalOf(of=of):
             return rf"\operatorname{{diag}}({latex(of)})", ATOM
         case Called(function=function, args=args):
-            mark = r"_{\mathrm{rows}}" if rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes else ""
-            name = FUNCTIONS_OF_MATRICES[function].latex
-            return called(name, [latex(a) for a in args], mark), CALLED.get(function, ATOM)
+            by_rows = rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes
+            name, mark = FUNCTIONS_OF_MATRICES[function].latex, r"_{\mathrm{rows}}" if by_rows else ""
+            return called(name, [latex(a) for a in args], mark, by_rows), CALLED.get(function, ATOM)
         case Over(function=function, index=index, args=args):
             name = FUNCTIONS_OF_MATRICES[function].latex
             return called(name, [latex(a) for a in args], f"_{{{index}}}"), CALLED.get(function, ATOM)
@@ -135,21 +165,12 @@ def _print(math: Math) -> tuple[str, int]:
             return rf"\sum_{{{','.join(indices)}}} {at_least(of, PRODUCT)}", PRODUCT
         case Holds(left=left, relation=relation, right=right):
             return rf"[{latex(left)} {relation.replace('≤', chr(92) + 'le')} {latex(right)}]", ATOM
-        case Entry() | Rows() | Column() | At():
-            return _part(math), ATOM
         case Triangular(of=of, offset=offset, lower=lower):
             more = f", {offset}" if offset else ""
             return rf"\operatorname{{{'tril' if lower else 'triu'}}}({latex(of)}{more})", ATOM
-        case Counting(size=size):
-            return f"{_counting(size)}^{{\\top}}", POWER
         case Labelled(labels=labels):
-            inner = latex(labels)
-            return rf"\operatorname{{onehot}}({inner})" if rank(labels) else f"e_{{{inner}}}", ATOM
-        case Listed(parts=parts):
-            rows = [r" & \; ".join(map(latex, p.parts)) if isinstance(p, Listed) else latex(p) for p in parts]
-            return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
-        case Indexed():
-            return _indexed(math), PRODUCT
+            shown = latex(labels)
+            return rf"\operatorname{{onehot}}({shown})" if rank(labels) else f"e_{{{shown}}}", ATOM
     raise TypeError(type(math).__name__)
 
 
@@ -188,7 +209,7 @@ def _sum(terms: list[str]) -> str:
 def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
     """Factors side by side, the sign in front; long names and numbers are kept apart."""
     if isinstance(parts[0], Num) and parts[0].value < 0:
-        rest = (Num(-parts[0].value), *parts[1:]) if parts[0].value != -1 else parts[1:]
+        rest = (replace(parts[0], value=-parts[0].value), *parts[1:]) if parts[0].value != -1 else parts[1:]
         return f"-{_product(rest)[0] if len(rest) > 1 else at_least(rest[0], PRODUCT)}", SUM
     texts = factors(parts, at_least)
     line = texts[0]
@@ -204,6 +225,8 @@ def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
     match math:
         case Transpose(of=Rows(of=of) as rows) if by_columns(of):
             return _at(transpose(of), f":,{places(rows, latex_size)}")
+        case Transpose(of=Called(function="right_singular", args=(of,))):
+            return f"V({latex(of)})"
         case Transpose(of=Counting(size=size)):
             return _counting(size)
         case Transpose(of=Inverse(of=of, pseudo=pseudo)):
@@ -238,7 +261,7 @@ def _part(math: Entry | Rows | Column | At) -> str:
         case Entry(of=of, positions=positions):
             return _at(of, ",".join(latex_size(plus(k, 1)) for k in positions))
         case Column(of=Called(args=(of,)), position=k):
-            return f"v_{{{latex_size(plus(k, 1))}}}({latex(of)})"
+            return f"q_{{{latex_size(plus(k, 1))}}}({latex(of)})"
         case Rows(of=of):
             return _at(of, places(math, latex_size) + (",:" if rank(of) == 2 else ""))
     raise TypeError(type(math.of).__name__)

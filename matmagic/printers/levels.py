@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -9,29 +10,84 @@ from ..notation import Called, Chain, Hadamard, Math, Num, Quotient, SumOver, ra
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 
+CONSTANTS = {  # by the text; with the LaTeX
+    "√2": (r"\sqrt{2}", math.sqrt(2)),
+    "√3": (r"\sqrt{3}", math.sqrt(3)),
+    "√5": (r"\sqrt{5}", math.sqrt(5)),
+    "π": (r"\pi", math.pi),
+    "√π": (r"\sqrt{\pi}", math.sqrt(math.pi)),
+    "√(2π)": (r"\sqrt{2 \pi}", math.sqrt(2 * math.pi)),
+    "√(2/π)": (r"\sqrt{2/\pi}", math.sqrt(2 / math.pi)),
+    "log(2)": (r"\log(2)", math.log(2)),
+    "log(10)": (r"\log(10)", math.log(10)),
+    "log(2π)": (r"\log(2 \pi)", math.log(2 * math.pi)),
+}
+
 # how functions of matrices bind that are not written name(X)
-CALLED = {"logdet": PRODUCT, "logabsdet": PRODUCT, "signdet": PRODUCT, "top_singular": PRODUCT, "expm": POWER}
+CALLED = {
+    "logdet": PRODUCT,
+    "logabsdet": PRODUCT,
+    "signdet": PRODUCT,
+    "top_singular": PRODUCT,
+    "expm": POWER,
+    "right_singular": POWER,
+}
 
 
-def called(template: str, args: list[str], rows: str) -> str:
-    """A function of matrices: a name, or a template with □ for the arguments and @ for what says that it is of rows.
+def called(template: str, args: list[str], mark: str = "", rows: bool = False) -> str:
+    """A function of matrices, as its row says; the mark names the index, or says that it is of rows.
 
-    >>> called("softmax", ["X"], "_rows"), called("‖□‖₂", ["X"], "")
+    >>> called("softmax", ["X"], "_rows", rows=True), called("‖□‖₂", ["X"])
     ('softmax_rows(X)', '‖X‖₂')
     """
-    whole = template if "□" in template else f"{template}@(□)"
-    return whole.replace("@", rows).replace("□", ", ".join(args))
+    written = template.split("¦")[-1 if rows else 0]
+    whole = written if "□" in written else f"{written}@(□)"
+    return whole.replace("@", mark).replace("□", ", ".join(args))
 
 
 def scientific(value: Fraction | float) -> tuple[str, int] | None:
     """Mantissa and exponent of a very small or large number; None for one that is written out.
 
-    >>> scientific(Fraction(1, 50000)), scientific(0.25)
-    (('2', -5), None)
+    >>> scientific(Fraction(1, 50000)), scientific(0.25), scientific(Fraction(10**9))
+    (('2', -5), None, ('1', 9))
     """
+    if isinstance(value, Fraction) and 1 < value.denominator < 17:
+        return None
     short = f"{float(value):.6g}"
-    mantissa, mark, exponent = (short if float(short) == float(value) else repr(float(value))).partition("e")
+    exact = short if float(short) == float(value) else repr(float(value))
+    mantissa, mark, exponent = exact.partition("e")
     return (mantissa, int(exponent)) if mark else None
+
+
+def decimal(value: Fraction | float) -> str | None:
+    """A number as a decimal: 0.7; None for a fraction such as 1/3 or 3/4.
+
+    >>> decimal(Fraction(7, 10)), decimal(Fraction(1, 3)), decimal(Fraction(1, 4)), decimal(0.30000000000000004)
+    ('0.7', None, None, '0.30000000000000004')
+    """
+    if not isinstance(value, Fraction):
+        return repr(value)
+    if value.denominator == 1:
+        return str(value.numerator)
+    short = f"{float(value):.6g}"
+    return short if (value.denominator > 16 or value.denominator % 5 == 0) and float(short) == float(value) else None
+
+
+def constant(value: Fraction | float) -> tuple[Fraction, str, bool] | None:
+    """r and c for a number that is r·c, or, with True, r/c, for a well-known c; None for any other.
+
+    >>> constant(2 / math.sqrt(math.pi)), constant(math.pi / 180), constant(0.3)
+    ((Fraction(2, 1), '√π', True), (Fraction(1, 180), 'π', False), None)
+    """
+    if isinstance(value, Fraction):
+        return None
+    found = []
+    for name, (_, number) in CONSTANTS.items():
+        for ratio, below in ((value / number, False), (value * number, True)):
+            near = Fraction(ratio).limit_denominator(360)
+            if 0 < abs(near.numerator) < 100 and abs(float(near) - ratio) <= 1e-15 * abs(ratio):
+                found.append((abs(near.numerator) + near.denominator, (near, name, below)))
+    return min(found)[1] if found else None
 
 
 def factors(parts: tuple[Math, ...], at_least: Callable[[Math, int], str]) -> list[str]:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from ..lengths import Size, plus
-from ..notation import Math, Rows, rank, transpose, transposes
+from ..notation import Math, Rows, rank
+from ..writing import transpose, transposes
 
 GREEK = dict(
     zip(

@@ -117,7 +117,6 @@ def _as_scalar(form: Any) -> Any:
 
 def _form(math: Math) -> Any:
     import sympy
-    from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 
     match math:
         case Num(value=value):
@@ -141,6 +140,28 @@ def _form(math: Math) -> Any:
             return _as_scalar(whole) if rank(math) == 0 else whole
         case Plus() | Times() | Quotient() | Hadamard() | Pow():
             return _arithmetic(math)
+        case Entry(of=of, positions=positions):
+            return _form(of)[(*map(_size, positions), 0)[:2]]
+        case Unit(size=size, position=k):
+            return (
+                sympy.Matrix([int(i == k) for i in range(size)])
+                if isinstance(size, int)
+                else _vector(size, lambda i: sympy.KroneckerDelta(i, _size(k)))
+            )
+        case Counting(size=size):
+            return _vector(size, lambda i: i)
+        case Listed(parts=parts):
+            rows = [p.parts if isinstance(p, Listed) else (p,) for p in parts]
+            return sympy.Matrix([[_form(entry) for entry in row] for row in rows])
+    return _applied(math)
+
+
+def _applied(math: Math) -> Any:
+    """Functions, norms, traces and diagonals."""
+    import sympy
+    from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
+
+    match math:
         case Norm(of=of):
             inner = _form(of)
             return sympy.sqrt(sympy.Trace(sympy.MatMul(sympy.Transpose(inner), inner)))
@@ -160,19 +181,6 @@ def _form(math: Math) -> Any:
             return sympy.DiagMatrix(_form(of))
         case DiagonalOf(of=of):
             return sympy.DiagonalMatrix(_form(of)) * sympy.OneMatrix(_form(of).shape[0], 1)
-        case Entry(of=of, positions=positions):
-            return _form(of)[(*map(_size, positions), 0)[:2]]
-        case Unit(size=size, position=k):
-            return (
-                sympy.Matrix([int(i == k) for i in range(size)])
-                if isinstance(size, int)
-                else _vector(size, lambda i: sympy.KroneckerDelta(i, _size(k)))
-            )
-        case Counting(size=size):
-            return _vector(size, lambda i: i)
-        case Listed(parts=parts):
-            rows = [p.parts if isinstance(p, Listed) else (p,) for p in parts]
-            return sympy.Matrix([[_form(entry) for entry in row] for row in rows])
     raise NotImplementedError(type(math).__name__)
 
 

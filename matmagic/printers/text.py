@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from ..functions import FUNCTIONS
@@ -14,6 +15,7 @@ from ..notation import (
     Called,
     Chain,
     Column,
+    Constant,
     Counting,
     Diag,
     DiagonalOf,
@@ -45,9 +47,9 @@ from ..notation import (
     Unit,
     Zero,
     rank,
-    transpose,
 )
-from .levels import ATOM, CALLED, POWER, PRODUCT, SUM, called, factors, scientific
+from ..writing import transpose
+from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
 from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, joined, places, text_name, text_size
 
 INDICES = "ijklpqrstuv"
@@ -63,17 +65,29 @@ def text(math: Math) -> str:
 
 
 def number(value: Fraction | float) -> str:
-    """3, 0.1, 1/3, 2·10⁻⁵."""
-    if (parts := scientific(value)) and (not isinstance(value, Fraction) or value.denominator > 16):
+    """3, 0.1, ½, 1/3, 2·10⁻⁵."""
+    sign, value = ("−", -value) if value < 0 else ("", value)
+    if parts := scientific(value):
         power = f"10{superscript(str(parts[1]))}"
-        return power if parts[0] == "1" else f"{parts[0]}·{power}".replace("-", "−")
-    if not isinstance(value, Fraction) or value.denominator == 1:
-        return (str(value.numerator) if isinstance(value, Fraction) else repr(value)).replace("-", "−")
+        return sign + (power if parts[0] == "1" else f"{parts[0]}·{power}")
     if value == Fraction(1, 2):
-        return "½"
-    if value.denominator > 16 and float(f"{float(value):.6g}") == float(value):
-        return f"{float(value):.6g}".replace("-", "−")
-    return f"{value.numerator}/{value.denominator}".replace("-", "−")
+        return f"{sign}½"
+    return sign + (decimal(value) or str(value))
+
+
+def _named(value: Fraction | float) -> str | None:
+    """A number by the name of a constant: 2/√π; None where it has none."""
+    found = constant(value)
+    if found is None:
+        return None
+    ratio, name, below = found
+    top, bottom = str(abs(ratio.numerator)), str(ratio.denominator)
+    times = " " if name.startswith("log") else ""
+    if below:
+        bottom = name if bottom == "1" else f"({bottom}{times}{name})"
+    else:
+        top = name if top == "1" else f"{top}{times}{name}"
+    return ("−" if ratio < 0 else "") + (top if bottom == "1" else f"{top}/{bottom}")
 
 
 def at_least(math: Math, level: int) -> str:
@@ -84,10 +98,13 @@ def at_least(math: Math, level: int) -> str:
 
 def _print(math: Math) -> tuple[str, int]:
     match math:
+        case Constant(value=value) if named := _named(value):
+            return named, SUM if value < 0 or "/" in named.replace(
+                "2/π", ""
+            ) else ATOM if named in CONSTANTS else PRODUCT
         case Num(value=value):
-            whole = not isinstance(value, Fraction) or value.denominator == 1 or value == Fraction(1, 2)
-            power = scientific(value) is not None
-            return number(value), SUM if value < 0 else PRODUCT if power else ATOM if whole else SUM
+            shown = number(value)
+            return shown, SUM if value < 0 or "/" in shown else PRODUCT if "10" in shown and "·" in shown else ATOM
         case Symbol(name=name):
             return text_name(name), ATOM
         case Letter(letter=letter):
@@ -114,8 +131,24 @@ def _print(math: Math) -> tuple[str, int]:
             return f"{at_least(top, POWER)} ⊘ {at_least(bottom, POWER)}", PRODUCT
         case Quotient(top=top, bottom=bottom):
             return f"{at_least(top, PRODUCT)} / {at_least(bottom, POWER)}", PRODUCT
+        case Entry() | Rows() | Column() | At():
+            return _part(math), ATOM
+        case Counting(size=size):
+            return f"{_counting(size)}ᵀ", POWER
+        case Listed(parts=parts):
+            return f"[{', '.join(map(text, parts))}]", ATOM
+        case Indexed():
+            return _indexed(math), PRODUCT
+    return _function(math)
+
+
+def _function(math: Math) -> tuple[str, int]:
+    """What has a name with brackets."""
+    match math:
         case Norm(of=of, frobenius=frobenius):
             return f"‖{text(of)}‖" + ("_F" if frobenius else ""), ATOM
+        case Apply(function="where", args=(Apply(function="step", args=(inner,)), *choices)):
+            return f"where({text(inner)} > 0, {', '.join(map(text, choices))})", ATOM
         case Apply(function=function, args=args):
             return f"{FUNCTIONS[function].text}({', '.join(map(text, args))})", ATOM
         case Trace(of=of):
@@ -123,10 +156,9 @@ def _print(math: Math) -> tuple[str, int]:
         case Diag(of=of) | DiagonalOf(of=of):
             return f"diag({text(of)})", ATOM
         case Called(function=function, args=args):
-            mark = "_rows" if rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes else ""
-            return called(FUNCTIONS_OF_MATRICES[function].text, [text(a) for a in args], mark), CALLED.get(
-                function, ATOM
-            )
+            by_rows = rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes
+            name, mark = FUNCTIONS_OF_MATRICES[function].text, "_rows" if by_rows else ""
+            return called(name, [text(a) for a in args], mark, by_rows), CALLED.get(function, ATOM)
         case Over(function=function, index=index, args=args):
             name = FUNCTIONS_OF_MATRICES[function].text
             return called(name, [text(a) for a in args], f"_{index}"), CALLED.get(function, ATOM)
@@ -134,19 +166,11 @@ def _print(math: Math) -> tuple[str, int]:
             return f"Σ_{''.join(indices)} {at_least(of, PRODUCT)}", PRODUCT
         case Holds(left=left, relation=relation, right=right):
             return f"[{text(left)} {relation} {text(right)}]", ATOM
-        case Entry() | Rows() | Column() | At():
-            return _part(math), ATOM
         case Triangular(of=of, offset=offset, lower=lower):
             more = f", {offset}".replace("-", "−") if offset else ""
             return f"{'tril' if lower else 'triu'}({text(of)}{more})", ATOM
-        case Counting(size=size):
-            return f"{_counting(size)}ᵀ", POWER
         case Labelled(labels=labels):
             return f"onehot({text(labels)})" if rank(labels) else f"e_{{{text(labels)}}}", ATOM
-        case Listed(parts=parts):
-            return f"[{', '.join(map(text, parts))}]", ATOM
-        case Indexed():
-            return _indexed(math), PRODUCT
     raise TypeError(type(math).__name__)
 
 
@@ -155,6 +179,8 @@ def _scripted(math: Transpose | MatrixPower | Inverse) -> str:
     match math:
         case Transpose(of=Rows(of=of) as rows) if by_columns(of):
             return f"{at_least(transpose(of), ATOM)}_{{:,{places(rows, text_size)}}}"
+        case Transpose(of=Called(function="right_singular", args=(of,))):
+            return f"V({text(of)})"
         case Transpose(of=Counting(size=size)):
             return _counting(size)
         case Transpose(of=Inverse(of=of, pseudo=pseudo)):
@@ -189,7 +215,7 @@ def _part(math: Entry | Rows | Column | At) -> str:
         case Entry(of=of, positions=positions):
             return f"{at_least(of, ATOM)}{subscript(','.join(text_size(plus(k, 1)) for k in positions))}"
         case Column(of=Called(args=(of,)), position=k):
-            return f"v{subscript(text_size(plus(k, 1)))}({text(of)})"
+            return f"q{subscript(text_size(plus(k, 1)))}({text(of)})"
         case Rows(of=of):
             return f"{at_least(of, ATOM)}_{{{places(math, text_size)}{',:' if rank(of) == 2 else ''}}}"
     raise TypeError(type(math.of).__name__)
@@ -231,7 +257,7 @@ def _sum(terms: list[str]) -> str:
 
 def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
     if isinstance(parts[0], Num) and parts[0].value < 0:
-        rest = (Num(-parts[0].value), *parts[1:]) if parts[0].value != -1 else parts[1:]
+        rest = (replace(parts[0], value=-parts[0].value), *parts[1:]) if parts[0].value != -1 else parts[1:]
         return f"−{_product(rest)[0] if len(rest) > 1 else at_least(rest[0], PRODUCT)}", SUM
     line = ""
     for after in factors(parts, at_least):

@@ -48,8 +48,8 @@ from ..notation import (
     Unit,
     Zero,
     rank,
-    transpose,
 )
+from ..writing import transpose
 from .names import by_columns
 from .torch_parts import (
     ATOM,
@@ -108,7 +108,7 @@ def form_of(axes: Axes) -> str:
 class _Printer:
     def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes) -> None:
         self.inputs, self.shapes = inputs, shapes
-        self.known: dict[int, tuple[Math, Code]] = {}  # by identity: pieces are kept, and equal ones cost time to compare
+        self.known: dict[int, tuple[Math, Code]] = {}  # by identity: pieces are kept; equal ones cost time to compare
 
     # ---- forms
 
@@ -166,19 +166,8 @@ class _Printer:
             case Letter(letter=letter):
                 size = size_code(letter, self.shapes)
                 return Code(size.text, size.level, SCALAR)
-            case Ones(size=size):
-                column = self.shaped_like((size, 1)) if not self.shaped_like((size,)) else None
-                return (
-                    Code(f"torch.ones_like({column})", ATOM, COLUMN) if column else self.filled("ones", (size,), FLAT)
-                )
-            case Zero(shape=shape):
-                return self.filled("zeros", shape, {1: FLAT, 2: MATRIX}.get(len(shape), "tensor"))
-            case Identity(size=size):
-                return Code(f"torch.eye({self.size(size)})", ATOM, MATRIX)
-            case Unit(size=size, position=k):
-                return Code(f"torch.eye({self.size(size)})[{position_code(k, size, self.shapes)}]", ATOM, FLAT)
-            case Counting(size=size):
-                return Code(f"torch.arange(1.0 * {size_code(size, self.shapes).at_least(UNARY)})", ATOM, FLAT)
+            case Ones() | Zero() | Identity() | Unit() | Counting() | Labelled():
+                return self.made(math)
             case Transpose(of=Rows(of=of) as rows) if by_columns(of):
                 return self.chosen(self.code(transpose(of)), rows, axis=1)
             case Transpose(of=of):
@@ -212,6 +201,28 @@ class _Printer:
                 return self.code(of).method(f"[:, {position_code(k, size, self.shapes)}]", FLAT)
             case Rows(of=of):
                 return self.chosen(self.code(of), math, axis=0)
+            case Listed(parts=parts):
+                return self.listed(parts)
+            case Indexed():
+                return self.einsum(math)
+        raise ValueError(f"no code for {type(math).__name__}")
+
+    def made(self, math: Math) -> Code:
+        """Vectors and matrices that are made, of ones, zeros, rows of I."""
+        match math:
+            case Ones(size=size):
+                column = self.shaped_like((size, 1)) if not self.shaped_like((size,)) else None
+                return (
+                    Code(f"torch.ones_like({column})", ATOM, COLUMN) if column else self.filled("ones", (size,), FLAT)
+                )
+            case Zero(shape=shape):
+                return self.filled("zeros", shape, {1: FLAT, 2: MATRIX}.get(len(shape), "tensor"))
+            case Identity(size=size):
+                return Code(f"torch.eye({self.size(size)})", ATOM, MATRIX)
+            case Unit(size=size, position=k):
+                return Code(f"torch.eye({self.size(size)})[{position_code(k, size, self.shapes)}]", ATOM, FLAT)
+            case Counting(size=size):
+                return Code(f"torch.arange(1.0 * {size_code(size, self.shapes).at_least(UNARY)})", ATOM, FLAT)
             case Labelled(labels=labels, shape=shape):
                 own = self.to(self.code(labels), FLAT if rank(labels) else SCALAR)
                 return Code(
@@ -219,11 +230,7 @@ class _Printer:
                     ATOM,
                     (FLAT, MATRIX)[rank(labels)],
                 )
-            case Listed(parts=parts):
-                return self.listed(parts)
-            case Indexed():
-                return self.einsum(math)
-        raise ValueError(f"no code for {type(math).__name__}")
+        raise TypeError(type(math).__name__)
 
     def function(self, math: Apply | Called | Inverse) -> Code:
         """A call; vectors in one form, 1-D for functions of whole vectors."""
