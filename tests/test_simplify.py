@@ -8,6 +8,7 @@ import pytest
 import torch
 from corefixtures import difference, node_of, traced, value_of, written
 
+from matmagic import simplify as rows
 from matmagic.canonical import key
 from matmagic.differentiate import differentiate
 from matmagic.expr import Node, Power, Product, Sum, add, power, product
@@ -45,7 +46,28 @@ FUNCTIONS = [
     "(x + y) * (y + x) @ C",
     "x * y + y.sum() * x",
     "torch.outer(x, y) - torch.outer(y, x)",
+    "torch.linalg.det(C @ B @ C.T)",
+    "torch.logdet(3 * B @ B.T) + torch.trace(torch.linalg.inv(C @ B) @ C)",
+    "x @ torch.linalg.solve(B, C @ y) + torch.trace(torch.linalg.inv(B).T @ C)",
+    "torch.softmax(B @ x + y, 0) @ y + torch.logsumexp(x * t, 0)",
+    "torch.trace(torch.linalg.matrix_exp(B.T + C)) * x.sum()",
+    "torch.linalg.eigvalsh(B + B.T).sum() + torch.linalg.eigvalsh(C)[-1]",
+    "torch.cumsum(x, 0) @ y + x.flip(0) @ y - (x[1:] * y[:-1]).sum()",
+    "torch.linalg.matrix_norm(A, 'nuc') + torch.prod(x) + torch.amax(x * y)",
 ]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("variable", ["x", "B"])
+def test_any_order_of_the_rules_gives_one_form(function: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = traced(function, SHAPES)
+    if variable not in found.inputs:
+        return
+    node = differentiate(found.node, found.inputs[variable][0])
+    whole = key(simplify(node))
+    for seed in range(4):
+        monkeypatch.setattr(rows, "RULES", tuple(random.Random(seed).sample(RULES, len(RULES))))
+        assert key(simplify(shuffled(node, seed))) == whole
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
