@@ -20,9 +20,12 @@ from .differentiate import differentiate
 from .evaluate import evaluate
 from .expr import (
     Basis,
+    Call,
+    Elementwise,
     Leaf,
     Node,
     Number,
+    Power,
     Product,
     Sum,
     add,
@@ -66,7 +69,10 @@ class Bound:
 def match(node: Node, variable: Leaf) -> Bound | None:
     """The identity that this function of the variable is, or None."""
     rows = by_key()
+    known = {_functions_in(row.node) for row in rows.values()}
     for form, constants in _forms(node, variable):
+        if _functions_in(form) not in known:  # a key takes time, and this form can have no row's
+            continue
         found = pattern(form, variable.name)
         row = rows.get(found.key) if found else None
         if found is None or row is None:
@@ -77,6 +83,17 @@ def match(node: Node, variable: Leaf) -> Bound | None:
         if _proved(bound, node):
             return bound
     return None
+
+
+def _functions_in(node: Node) -> frozenset[object]:
+    """The functions and powers that an expression is made of."""
+    found: set[object] = set()
+    for part in ordered(node):
+        if isinstance(part, Elementwise | Call):
+            found.add(part.function)
+        elif isinstance(part, Power):
+            found.add(part.exponent)
+    return frozenset(found)
 
 
 def _bindings(own: Sequence[Node], users: Sequence[Node]) -> dict[str, Node]:
