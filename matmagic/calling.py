@@ -9,6 +9,7 @@ Nothing here knows what is done with the calls: trace.py, watching.py and reason
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -136,9 +137,32 @@ def call(subject: Callee, inputs: Mapping[str, Tensor], running: Running | None 
     """f(inputs), a real tensor; `inputs` names arguments and, optionally, tensors that f reads.
 
     Raises whatever f raises, and ResultError when the result is not one real floating-point tensor.
+    A function that needs inputs that autograd follows, for its hooks, gets them where nobody else listens.
     """
+    try:
+        return _called(subject, inputs, running or Running(replacements(subject, inputs)))
+    except (RuntimeError, AttributeError) as error:
+        if running is not None or not needs_graph(error):
+            raise
+    recorded = followed(inputs)
+    return _called(subject, recorded, Running(replacements(subject, recorded)))
+
+
+def needs_graph(error: Exception) -> bool:
+    """Whether the error is about tensors that autograd doesn't follow."""
+    return re.search(r"register_(multi_grad_|pre)?hook|cannot register a hook", str(error)) is not None
+
+
+def followed(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies that autograd follows and that may be changed in place; those that it follows already as they are."""
+    return {
+        name: t if t.requires_grad or not t.is_floating_point() else t.clone().requires_grad_().clone()
+        for name, t in inputs.items()
+    }
+
+
+def _called(subject: Callee, inputs: Mapping[str, Tensor], running: Running) -> Tensor:
     args, kwargs = subject.bind(inputs)
-    running = running or Running(replacements(subject, inputs))
     running.stops = bool(getattr(subject, "returned_grads", ()))
     with float64(), torch.enable_grad(), running:
         try:

@@ -7,7 +7,8 @@ raise.  Not known here: how anything is found, and how it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -21,6 +22,7 @@ from .autograd import copies, derivative_of, relative_error
 from .calling import call, float64, returned
 from .capture import Subject
 from .claims import claim_of_option, parse_claim
+from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
 from .errors import OptionError, ResultError, TraceError
 from .expr import Node
@@ -266,8 +268,41 @@ class Check:
 
     # ---- notes
 
+    def cuts(self, variables: Sequence[str]) -> list[Cut]:
+        """Where f takes what is made of these variables out of autograd's sight."""
+        return cuts(self.subject, self.draws[0], variables)
+
+    def parted(self, derivatives: Sequence[Derivative], held: bool) -> list[Note]:
+        """Why autograd and finite differences disagree, where f makes them."""
+        apart = [name for d in derivatives if not d.verdict.autograd_ok for name in d.variable.split(", ")]
+        found = list(sentences(self.cuts(apart), self.subject.name)) if apart else []
+        if apart and held and not found:
+            found = [f"{self.subject.name} detaches part of its value: {PARTED.format('it for a constant')}"]
+        return [Note("warning", sentence) for sentence in found]
+
+    def choices(self) -> list[Note]:
+        """Where the run depends on values, for a function that differs from sample to sample."""
+        places = [cut.place for cut in self.cuts(list(self.shapes.of)) if cut.kind == "number" and not cut.use]
+        return [Note("warning", f"control flow or numbers depend on values: {', '.join(places)}")] if places else []
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Errors about a graph that is cut, with the places and the torch calls to use."""
+        try:
+            yield
+        except ResultError as error:
+            if "the graph is cut" not in error.message:
+                raise
+            said = [*sentences(self.cuts(list(self.shapes.of)), self.subject.name)][:3]
+            raise ResultError(error.message, *said, *error.lines) from None
+        except RuntimeError as error:
+            if "numpy()" in str(error):
+                for sentence in sentences(self.cuts(list(self.shapes.of)), self.subject.name):
+                    error.add_note(sentence)
+            raise
+
     def notes(
-        self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative]
+        self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative], held: bool = False
     ) -> tuple[Note, ...]:
         """Everything a user should know about how this was found."""
         name, others = self.subject.name, self.subject.others
@@ -281,7 +316,9 @@ class Check:
             notes.append(Note("precision", f"checked in float64; {', '.join(single)}: float32 in the notebook"))
         rows = [n for n, shape in self.shapes.of.items() if len(shape) == 2 and shape[0] == 1 != shape[1]]
         notes += [Note("assumed", f"{row} is a row; formulas write every vector as a column") for row in rows]
-        notes += limits
+        parted = self.parted(derivatives, held)
+        differs = any("at other" in note.text for note in limits) and not parted
+        notes += [*limits, *parted, *(self.choices() if differs else [])]
         first = self.options.order == 1
         unused = [d.variable for d in derivatives if first and (isinstance(d.math, Zero) or (d.math and d.text == "0"))]
         notes += [Note("warning", f"{name} does not depend on {variable}") for variable in unused]

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from .calling import call
+from .calling import call, followed, needs_graph
 from .capture import Subject
 from .errors import OptionError, ResultError
 from .sampling import sample, words
@@ -99,6 +99,13 @@ class Search:
 
     def run_values(self, inputs: Mapping[str, Tensor]) -> Outcome:
         """Run f on these tensors, silently, and note how they were used."""
+        outcome = self.ran(inputs)
+        if outcome.error is not None and needs_graph(outcome.error):
+            return self.ran(followed(inputs))
+        return outcome
+
+    def ran(self, inputs: Mapping[str, Tensor]) -> Outcome:
+        """One run."""
         self.runs += 1
         watching = Watching(self.subject, inputs, self.square)
         value, error = None, None
@@ -109,7 +116,7 @@ class Search:
             except ResultError:
                 raise
             except Exception as raised:
-                if fatal(raised):
+                if fatal(raised) and not needs_graph(raised):
                     raise
                 error = raised
         arithmetic = frozenset(inputs) - watching.elsewhere

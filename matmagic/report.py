@@ -138,12 +138,13 @@ def check(subject: Subject, options: Options) -> Report:
         shapes = find_shapes(subject, options)
         assumed = domain_of(subject, shapes, options.assume, options)
         question = Check(subject, shapes, {**options.assume, **assumed}, options)
-        question.confirm_backward_style()
-        traced, limits = question.trace()
-        statement = question.statement(traced)
-        derivatives = question.derivatives(traced)
-        claims = question.grades(derivatives)
-        notes = question.notes(assumed, limits, derivatives)
+        with question.explained():
+            question.confirm_backward_style()
+            traced, limits = question.trace()
+            statement = question.statement(traced)
+            derivatives = question.derivatives(traced)
+            claims = question.grades(derivatives)
+            notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
     shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
     return Report(
         subject.name,

@@ -19,7 +19,7 @@ ORDER = """
 errors cells places options answers capture calling sampling
 lengths expr walk matrix_functions functions evaluate torch_rows trace canonical loops sizes matrix_rules simplify differentiate
 notation writing summing rendering entries printers
-identities match state watching inference shapes autograd terms verify derivative claims reasons conditions
+identities match state cuts watching inference shapes autograd terms verify derivative claims reasons conditions
 counterexamples grading checking typeset static panel report magics
 """.split()
 INSIDE = {
