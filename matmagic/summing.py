@@ -33,7 +33,7 @@ class Term:
                 return whole if self.coefficient > 0 else Times((Num(Fraction(-1)), whole))
         top_number, bottom_number = self.coefficient, Fraction(1)
         below = _powers(self.below)
-        if isinstance(top_number, Fraction) and below:
+        if isinstance(top_number, Fraction) and below and max(abs(top_number.numerator), top_number.denominator) < 1000:
             top_number, bottom_number = Fraction(top_number.numerator), Fraction(top_number.denominator)
         parts = [*_powers(self.above), *([folded(self.body)] if self.body is not None else [])]
         if below and top_number < 0:
@@ -59,9 +59,28 @@ def scalar_term(scalars: Sequence[Math], body: Math | None) -> Term:
                 coefficient = exact(coefficient * value)
             case Pow(base=base, exponent=p) if p < 0:
                 below.append(base if p == -1 else Pow(base, -p, False))
+            case Plus(parts=parts) if all(map(_negative, parts)):
+                coefficient = -coefficient
+                above.append(Plus(tuple(map(_negated, parts))))
             case _:
                 above.append(s)
     return Term(coefficient, tuple(above), tuple(below), body)
+
+
+def _negative(math: Math) -> bool:
+    number = math.parts[0] if isinstance(math, Times) else math
+    return isinstance(number, Num) and number.value < 0
+
+
+def _negated(math: Math) -> Math:
+    """-m for a negative m."""
+    match math:
+        case Times(parts=(Num(value=value), *rest)):
+            parts = [*([] if value == -1 else [Num(-value)]), *rest]
+            return parts[0] if len(parts) == 1 else Times(tuple(parts))
+        case Num(value=value):
+            return Num(-value)
+    raise TypeError(type(math).__name__)
 
 
 def scalar_factors(math: Math) -> list[Math]:

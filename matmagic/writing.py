@@ -174,3 +174,13 @@ def transposes(math: Math) -> int:
 
 def _bare(math: Math) -> Math:
     return math.of if isinstance(math, Transpose) else math
+
+
+def constant_of(math: Math) -> Math:
+    """c for c 𝟏, the piece itself where its entries differ."""
+    match math:
+        case Ones():
+            return Num(Fraction(1))
+        case Times(parts=(scalar, body)) if is_ones(body):
+            return scalar
+    return math

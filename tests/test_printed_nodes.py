@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -41,6 +42,7 @@ from matmagic.printers.text import text
 from matmagic.printers.torch_code import torch_code
 from matmagic.rendering import NoNotation, notation
 from matmagic.trace import input_leaf
+from matmagic.typeset import MACROS
 
 SIZES = {"m": 3, "n": 5, "k": 4}
 LAYOUTS = {
@@ -203,8 +205,8 @@ PRINTED: dict[str, tuple[Node, str]] = {
     "B_{1,n}": (entry(entry(B, 1, "n-1"), 0, 0), "B_{1,n}"),
     "x / (n − 1)": (ein(",i->i", power(size_of("n-1"), -1), x), r"\frac{x}{n - 1}"),
     # counting and labels
-    "(0, …, n−1)ᵀ": (arange("n"), r"(0, \dots, n-1)^{\top}"),
-    "(0, …, n−1) x": (ein("i,i->", arange("n"), x), r"(0, \dots, n-1) x"),
+    "(0, …, n−1)ᵀ": (arange("n"), r"(0, \ldots, n-1)^{\top}"),
+    "(0, …, n−1) x": (ein("i,i->", arange("n"), x), r"(0, \ldots, n-1) x"),
     "onehot(y)": (onehot(y, "k"), r"\operatorname{onehot}(y)"),
     "e_{c}": (onehot(c, "k"), "e_{c}"),
     "onehot(y) x": (ein("ij,j->i", onehot(y, "n"), x), r"\operatorname{onehot}(y) x"),
@@ -218,7 +220,16 @@ PRINTED: dict[str, tuple[Node, str]] = {
         elementwise("where", elementwise("step", x), ein("ij,j->i", B, x), number(0, ("n",))),
         r"\operatorname{where}(x > 0, B x, 0)",
     ),
-    "pow(x, t 𝟏)": (elementwise("pow", x, ein(",->i", t, number(1), sizes="i=n")), r"\operatorname{pow}(x, t 𝟏)"),
+    "x^⊙t": (elementwise("pow", x, ein(",->i", t, number(1), sizes="i=n")), r"x^{\odot t}"),
+    "x^⊙(B x)": (elementwise("pow", x, ein("ij,j->i", B, x)), r"x^{\odot B x}"),
+    "(xᵀ x)^t": (elementwise("pow", ein("i,i->", x, x), t), r"(x^{\top} x)^{t}"),
+    "t^(t + 1)": (elementwise("pow", t, plus(t, number(1))), "t^{t + 1}"),
+    "(t + 1) x": (
+        ein(",i->i", add([(-1, t), (-1, number(1))], ()), scale(-1, x)),
+        "(t + 1) x",
+    ),
+    "A_{:,2:n}ᵀ": (ein("ij,jk->ik", selection("n-1", "n", 1), transpose(A)), r"A_{:,2:n}^{\top}"),
+    "√(π/2) x": (scale(math.sqrt(math.pi / 2), x), r"\sqrt{\pi/2} x"),
     "logaddexp(A, z xᵀ)": (
         elementwise("logaddexp", A, ein("i,j->ij", z, x)),
         r"\operatorname{logaddexp}(A, z x^{\top})",
@@ -363,3 +374,8 @@ WITHOUT_MATRIX_FORM = {
 def test_without_matrix_form(name: str) -> None:
     with pytest.raises(NoNotation):
         notation(WITHOUT_MATRIX_FORM[name])
+
+
+def test_every_macro_is_one_that_is_drawn() -> None:
+    used = {macro for _, tex in PRINTED.values() for macro in re.findall(r"\\[A-Za-z]+", tex)}
+    assert used - MACROS <= {r"\oslash"}  # shown as MathML

@@ -48,7 +48,7 @@ from ..notation import (
     Zero,
     rank,
 )
-from ..writing import transpose
+from ..writing import constant_of, transpose, transposes
 from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
 from .names import by_columns, joined, latex_name, latex_size, places
 
@@ -69,6 +69,8 @@ def number(value: Fraction | float) -> str:
     if parts := scientific(value):
         power = f"10^{{{parts[1]}}}"
         return power if parts[0] == "1" else rf"{parts[0]} \cdot {power}"
+    if abs(value) == float("inf"):
+        return r"\infty" if value > 0 else r"-\infty"
     shown = decimal(value)
     if shown is not None or not isinstance(value, Fraction):
         return shown or ""
@@ -129,6 +131,8 @@ def _print(math: Math) -> tuple[str, int]:
                 ("-", latex(top)[1:]) if latex(top).startswith("-") and not isinstance(top, Plus) else ("", latex(top))
             )
             return rf"{sign}\frac{{{rest}}}{{{latex(bottom)}}}", PRODUCT
+        case Rows(of=of) if transposes(transpose(of)) < transposes(of):
+            return rf"{_at(transpose(of), f':,{places(math, latex_size)}')}^{{\top}}", POWER
         case Entry() | Rows() | Column() | At():
             return _part(math), ATOM
         case Counting(size=size):
@@ -148,6 +152,9 @@ def _function(math: Math) -> tuple[str, int]:
             return rf"\lVert {latex(of)} \rVert" + ("_F" if frobenius else ""), ATOM
         case Apply(function="where", args=(Apply(function="step", args=(inner,)), *choices)):
             return rf"\operatorname{{where}}({latex(inner)} > 0, {', '.join(map(latex, choices))})", ATOM
+        case Apply(function="pow", args=(base, exponent)):
+            mark = r"\odot " if rank(base) else ""
+            return f"{_script_base(base)}^{{{mark}{latex(constant_of(exponent))}}}", POWER
         case Apply(function=function, args=args):
             return f"{FUNCTIONS[function].latex}({', '.join(map(latex, args))})", ATOM
         case Trace(of=of):
@@ -244,7 +251,7 @@ def _counting(size: Size) -> str:
     """A row 0, 1, …, written out where it is short."""
     if isinstance(size, int) and size < 4:
         return f"({', '.join(map(str, range(size)))})"
-    return rf"(0, \dots, {latex_size(plus(size, -1))})"
+    return rf"(0, \ldots, {latex_size(plus(size, -1))})"
 
 
 def _part(math: Entry | Rows | Column | At) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..notation import Called, Chain, Hadamard, Math, Num, Quotient, SumOver, rank
+from ..notation import Called, Chain, Hadamard, Indexed, Math, Num, Quotient, SumOver, rank
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 
@@ -18,6 +18,7 @@ CONSTANTS = {  # by the text; with the LaTeX
     "√π": (r"\sqrt{\pi}", math.sqrt(math.pi)),
     "√(2π)": (r"\sqrt{2 \pi}", math.sqrt(2 * math.pi)),
     "√(2/π)": (r"\sqrt{2/\pi}", math.sqrt(2 / math.pi)),
+    "√(π/2)": (r"\sqrt{\pi/2}", math.sqrt(math.pi / 2)),
     "log(2)": (r"\log(2)", math.log(2)),
     "log(10)": (r"\log(10)", math.log(10)),
     "log(2π)": (r"\log(2 \pi)", math.log(2 * math.pi)),
@@ -79,14 +80,14 @@ def constant(value: Fraction | float) -> tuple[Fraction, str, bool] | None:
     >>> constant(2 / math.sqrt(math.pi)), constant(math.pi / 180), constant(0.3)
     ((Fraction(2, 1), '√π', True), (Fraction(1, 180), 'π', False), None)
     """
-    if isinstance(value, Fraction):
+    if isinstance(value, Fraction) or not math.isfinite(value):
         return None
     found = []
     for name, (_, number) in CONSTANTS.items():
         for ratio, below in ((value / number, False), (value * number, True)):
             near = Fraction(ratio).limit_denominator(360)
             if 0 < abs(near.numerator) < 100 and abs(float(near) - ratio) <= 1e-15 * abs(ratio):
-                found.append((abs(near.numerator) + near.denominator, (near, name, below)))
+                found.append((2 * (abs(near.numerator) + near.denominator) + below, (near, name, below)))
     return min(found)[1] if found else None
 
 
@@ -98,7 +99,7 @@ def factors(parts: tuple[Math, ...], at_least: Callable[[Math, int], str]) -> li
     *front, last = parts
     levels = [PRODUCT if isinstance(p, Num) else POWER for p in front]
     open_end = rank(last) > 0 or not any(isinstance(p, Chain) for p in front)
-    product = isinstance(last, Chain | Quotient | Hadamard | Called | SumOver) or not front
+    product = isinstance(last, Chain | Quotient | Hadamard | Called | SumOver | Indexed) or not front
     is_chain = front and not isinstance(front[0], Num) and rank(front[0]) > 0
     last_level = PRODUCT if open_end and product and not is_chain else POWER
     return [at_least(p, level) for p, level in zip(parts, [*levels, last_level], strict=True)]

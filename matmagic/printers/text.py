@@ -48,7 +48,7 @@ from ..notation import (
     Zero,
     rank,
 )
-from ..writing import transpose
+from ..writing import constant_of, transpose, transposes
 from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
 from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, joined, places, text_name, text_size
 
@@ -70,6 +70,8 @@ def number(value: Fraction | float) -> str:
     if parts := scientific(value):
         power = f"10{superscript(str(parts[1]))}"
         return sign + (power if parts[0] == "1" else f"{parts[0]}·{power}")
+    if value == float("inf"):
+        return f"{sign}∞"
     if value == Fraction(1, 2):
         return f"{sign}½"
     return sign + (decimal(value) or str(value))
@@ -99,9 +101,7 @@ def at_least(math: Math, level: int) -> str:
 def _print(math: Math) -> tuple[str, int]:
     match math:
         case Constant(value=value) if named := _named(value):
-            return named, SUM if value < 0 or "/" in named.replace(
-                "2/π", ""
-            ) else ATOM if named in CONSTANTS else PRODUCT
+            return named, ATOM if named in CONSTANTS else SUM if value < 0 or "/" in named else PRODUCT
         case Num(value=value):
             shown = number(value)
             return shown, SUM if value < 0 or "/" in shown else PRODUCT if "10" in shown and "·" in shown else ATOM
@@ -131,6 +131,8 @@ def _print(math: Math) -> tuple[str, int]:
             return f"{at_least(top, POWER)} ⊘ {at_least(bottom, POWER)}", PRODUCT
         case Quotient(top=top, bottom=bottom):
             return f"{at_least(top, PRODUCT)} / {at_least(bottom, POWER)}", PRODUCT
+        case Rows(of=of) if transposes(transpose(of)) < transposes(of):
+            return f"{at_least(transpose(of), ATOM)}_{{:,{places(math, text_size)}}}ᵀ", POWER
         case Entry() | Rows() | Column() | At():
             return _part(math), ATOM
         case Counting(size=size):
@@ -149,6 +151,9 @@ def _function(math: Math) -> tuple[str, int]:
             return f"‖{text(of)}‖" + ("_F" if frobenius else ""), ATOM
         case Apply(function="where", args=(Apply(function="step", args=(inner,)), *choices)):
             return f"where({text(inner)} > 0, {', '.join(map(text, choices))})", ATOM
+        case Apply(function="pow", args=(base, exponent)):
+            mark = "^⊙" if rank(base) else "^"
+            return f"{at_least(base, ATOM)}{mark}{at_least(constant_of(exponent), ATOM)}", POWER
         case Apply(function=function, args=args):
             return f"{FUNCTIONS[function].text}({', '.join(map(text, args))})", ATOM
         case Trace(of=of):
