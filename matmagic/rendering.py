@@ -64,7 +64,14 @@ def notation(node: Node, collect: bool = True) -> Math:
 
 def with_constants(math: Math) -> Math:
     """Numbers by their names, unless π is a name of the user's."""
-    if any(isinstance(piece, Symbol) and piece.name in ("pi", "π") for piece in pieces(math)):
+    numbers, names = set(), set()
+    for piece in pieces(math):
+        match piece:
+            case Num(value=float(value)):
+                numbers.add(value)
+            case Symbol(name=name):
+                names.add(name)
+    if not numbers or names & {"pi", "π"}:
         return math
     return mapped(math, lambda piece: Constant(piece.value) if isinstance(piece, Num) else piece)
 
