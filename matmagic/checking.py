@@ -35,8 +35,8 @@ from .printers.text import text
 from .printers.torch_code import torch_code
 from .rendering import notation
 from .shapes import Shapes
-from .sizes import unified
-from .trace import Trace, holds, trace
+from .sizes import followed
+from .trace import Trace, holds
 from .verify import Verdict, draws, traced_draw, verify
 
 
@@ -97,6 +97,11 @@ class Check:
                 return first, other
         raise TraceError("no two samples differ in every size", "loosen the conditions on the sizes")
 
+    @property
+    def samples(self) -> list[tuple[dict[str, Tensor], dict[str, int]]]:
+        """The two samples of a trace with their sizes."""
+        return [(inputs, self.sizes(inputs)) for inputs in self.two_samples]
+
     def confirm_backward_style(self) -> None:
         """What f returns must be the gradient of the tensor that it differentiates, and nothing made of it."""
         names = self.subject.returned_grads
@@ -124,7 +129,7 @@ class Check:
         if self.alike():
             return None, [Note("limit", f"{' and '.join(self.alike())} are written alike: rename one to see a formula")]
         try:
-            traced = unified(*(trace(self.subject, self.shapes.of, own, self.sizes(own)) for own in self.two_samples))
+            traced = followed(self.subject, self.shapes.of, self.samples)
         except TraceError as error:
             return None, [Note("limit", f"{error.message} ({', '.join(error.lines)})")]
         if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
@@ -260,8 +265,7 @@ class Check:
         names = tuple(self.shapes.of)
         try:
             spoken = _Text(claim, parse_claim(claim, names), names)
-            both = [trace(spoken, self.shapes.of, inputs, self.sizes(inputs)) for inputs in self.two_samples]
-            said = forms.statement(unified(*both))
+            said = forms.statement(followed(spoken, self.shapes.of, self.samples))
         except Exception:  # an answer that fails is grading's to explain
             return None
         return None if said is None else text(said)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .calling import float64
 from .expr import (
     Basis,
     Call,
@@ -78,9 +79,9 @@ def _value(node: Node, leaves: Mapping[str, Tensor], sizes: Mapping[str, int], k
         case Elementwise(function=function, args=args):
             return _applied(lambda names: code_of(function, names), [known[a] for a in args])
         case Call(function=function, args=args):
-            return _applied(
-                lambda names: FUNCTIONS_OF_MATRICES[function].torch.format(*names), [known[a] for a in args]
-            )
+            template = FUNCTIONS_OF_MATRICES[function].torch
+            with float64():
+                return _applied(lambda names: template.format(*names), [known[a] for a in args])
         case Product():
             return _product(node, shape, sizes, known)
     raise TypeError(f"no value for {type(node).__name__}")

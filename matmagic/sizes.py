@@ -14,6 +14,9 @@ from fractions import Fraction
 from functools import partial
 from itertools import permutations, product
 
+from torch import Tensor
+
+from .calling import Callee
 from .canonical import key
 from .errors import TraceError
 from .expr import (
@@ -38,10 +41,27 @@ from .expr import (
 )
 from .lengths import Size, length, plus
 from .loops import rolled
-from .trace import Trace
+from .trace import Trace, trace
 from .walk import children, rebuild
 
 HOLE = -1  # the position of a basis vector that a loop moves
+
+
+Sample = tuple[Mapping[str, Tensor], Mapping[str, int]]  # inputs and their sizes
+
+
+def followed(subject: Callee, shapes: Mapping[str, tuple[Size, ...]], samples: Sequence[Sample]) -> Trace:
+    """The trace for all sizes, from runs at two samples.
+
+    Numbers are literals, unless sizes near to them explain them better.  Raises TraceError where nothing does.
+    """
+    try:
+        return unified(*(trace(subject, shapes, inputs, sizes) for inputs, sizes in samples))
+    except TraceError as first:
+        try:
+            return unified(*(trace(subject, shapes, inputs, sizes, near=True) for inputs, sizes in samples))
+        except TraceError:
+            raise first from None
 
 
 def unified(first: Trace, second: Trace) -> Trace:

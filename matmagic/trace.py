@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -78,37 +78,40 @@ def _with_axes(own: Leaf, tensor: Tensor, sizes: Mapping[str, int]) -> Tensor:
 
 
 def trace(
-    subject: Callee, shapes: Mapping[str, tuple[Size, ...]], inputs: Mapping[str, Tensor], sizes: Mapping[str, int]
+    subject: Callee,
+    shapes: Mapping[str, tuple[Size, ...]],
+    inputs: Mapping[str, Tensor],
+    sizes: Mapping[str, int],
+    near: bool = False,
 ) -> Trace:
-    """The expression that f computes at these inputs.
+    """The expression that f computes at these inputs; `near`: numbers such as 5 stand for n-1 where n is 6.
 
     Raises TraceError where the result can't be followed, and whatever f itself raises.
     """
     layout = {name: input_leaf(name, shape) for name, shape in shapes.items()}
     try:
-        return _traced(subject, layout, inputs, sizes, ())
+        return _traced(subject, layout, inputs, Sizes(sizes, near=near))
     except SplitLeaf as wanted:
         split = {**layout, wanted.name: (leaf(wanted.name, wanted.axes), (tuple(range(len(wanted.axes))),))}
         try:
-            return _traced(subject, split, inputs, sizes, shapes)
+            return _traced(subject, split, inputs, Sizes(sizes, shapes, near))
         except TraceError:
-            return _traced(subject, layout, inputs, sizes, shapes)
+            return _traced(subject, layout, inputs, Sizes(sizes, shapes, near))
 
 
 def _traced(
     subject: Callee,
     layout: Mapping[str, tuple[Leaf, Axes]],
     inputs: Mapping[str, Tensor],
-    sizes: Mapping[str, int],
-    whole: Iterable[str],
+    sizes: Sizes,
 ) -> Trace:
-    """The same with a layout of the inputs; the variables named in `whole` keep theirs."""
+    """The same with a layout of the inputs."""
     try:
-        running, output = _run(subject, {n: _recorded(t) for n, t in inputs.items()}, layout, Sizes(sizes, whole))
+        running, output = _run(subject, {n: _recorded(t) for n, t in inputs.items()}, layout, sizes)
     except RuntimeError as error:
         if "grad" not in str(error) and "differentiable" not in str(error):
             raise
-        running, output = _run(subject, {n: t.clone() for n, t in inputs.items()}, layout, Sizes(sizes, whole))
+        running, output = _run(subject, {n: t.clone() for n, t in inputs.items()}, layout, sizes)
     found = running.lookup(output)
     if isinstance(found, Opaque):
         where = f"in line {found.line} of the cell" if found.line else f"in {subject.name}"
@@ -117,7 +120,7 @@ def _traced(
         raise TraceError("the result is a tensor of unknown origin", f"in {subject.name}")
     found = in_order(found)
     held = any(isinstance(part, Elementwise) and part.function == "detach" for part in ordered(found.node))
-    return Trace(found.node, found.axes, layout, dict(sizes), tuple(dict.fromkeys(running.followed)), held)
+    return Trace(found.node, found.axes, layout, dict(sizes.of), tuple(dict.fromkeys(running.followed)), held)
 
 
 def _run(

@@ -25,7 +25,7 @@ from matmagic.evaluate import evaluate
 from matmagic.expr import Node, permute
 from matmagic.notation import Math, rank
 from matmagic.printers.torch_code import torch_code
-from matmagic.sizes import unified
+from matmagic.sizes import followed
 from matmagic.trace import Trace, trace
 
 LETTERS = ("n", "m", "k", "p", "q")
@@ -111,11 +111,9 @@ def traced(
 ) -> Trace:
     """The trace for all sizes, from runs at two sets of sizes."""
     own = body if isinstance(body, Written) else written(body, shapes, **reads)
-    runs = []
-    for seed, numbers in enumerate(TRACED_AT, start=3):
-        sizes = own.sizes(numbers)
-        runs.append(trace(own, own.shapes, own.inputs(sizes, seed, positive), sizes))
-    return unified(*runs) if own.letters() else runs[0]
+    sizes = [own.sizes(numbers) for numbers in TRACED_AT]
+    samples = [(own.inputs(one, seed, positive), one) for seed, one in enumerate(sizes, start=3)]
+    return followed(own, own.shapes, samples) if own.letters() else trace(own, own.shapes, *samples[0])
 
 
 def node_of(body: str | Callable[..., Any], shapes: str) -> Node:

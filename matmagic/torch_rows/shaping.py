@@ -13,7 +13,7 @@ from torch import Tensor
 from ..expr import Leaf, basis, delta, permute, selection, triangle
 from ..lengths import Size
 from ..lengths import plus as size_plus
-from .indexing import cut, getitem
+from .indexing import getitem
 from .table import (
     NotTraced,
     Sizes,
@@ -22,9 +22,11 @@ from .table import (
     consecutive,
     contract,
     filled,
+    in_order,
     minus,
     plus,
     row,
+    split,
     spread,
     times,
     together,
@@ -103,34 +105,34 @@ def _atleast_2d(_: Sizes, a: Traced) -> Traced:
 
 
 def reshape(sizes: Sizes, a: Traced, shape: Sequence[int]) -> Traced:
-    """The axes dealt out anew; one that must be cut is written with the selector of its parts."""
+    """The axes dealt out anew; one that is longer than its place is cut in two."""
     wanted = list(shape)
     count = sizes.count(a.node.shape)
     if -1 in wanted:
         wanted[wanted.index(-1)] = count // -math.prod(wanted)
-    rest = [axis for group in a.axes for axis in group]
-    groups = []
+    a = in_order(a)
+    groups: list[tuple[int, ...]] = []
+    at = 0
     for length in wanted:
-        group: list[int] = []
-        while sizes.count([a.node.shape[axis] for axis in group]) < length and rest:
-            group.append(rest.pop(0))
-        if sizes.count([a.node.shape[axis] for axis in group]) != length:
-            return _cut(sizes, a, wanted)
-        groups.append(tuple(group))
+        start, inside = at, 1
+        while inside < length and at < len(a.node.shape):
+            inside *= sizes.number(a.node.shape[at])
+            at += 1
+        if inside > length:
+            before = inside // sizes.number(a.node.shape[at - 1])
+            a = _cut(sizes, a, at - 1, length // before, wanted)
+        groups.append(tuple(range(start, at)))
     return Traced(a.node, tuple(groups))
 
 
-def _cut(sizes: Sizes, a: Traced, wanted: Sequence[int]) -> Traced:
-    """A reshape that cuts an axis into rows: a variable gets two axes, anything else is cut and stacked."""
-    if len(wanted) < 2 or any(len(group) > 1 for group in a.axes) or len(a.axes) != 1:
-        raise NotTraced("a reshape that cuts through these axes is not traced")
-    if isinstance(a.node, Leaf) and a.node.name not in sizes.whole:
+def _cut(sizes: Sizes, a: Traced, axis: int, first: int, wanted: Sequence[int]) -> Traced:
+    """One axis of the node as two, the first of this length: a variable gets axes of its own, others a selector."""
+    if isinstance(a.node, Leaf) and len(a.node.shape) == 1 and a.node.name not in sizes.whole:
         raise SplitLeaf(a.node.name, tuple(map(sizes.symbol, wanted)))
-    if not isinstance(a.node.shape[0], int):
-        raise NotTraced("a reshape that cuts an axis is traced for a fixed size")
-    rows, inner = wanted[0], math.prod(wanted[1:])
-    pieces = [cut(sizes, a, 0, k * inner, (k + 1) * inner) for k in range(rows)]
-    return stack(sizes, [reshape(sizes, piece, wanted[1:]) for piece in pieces])
+    rest, left = divmod(sizes.number(a.node.shape[axis]), first)
+    if left or first < 2:
+        raise NotTraced("a reshape that cuts through these axes is not traced")
+    return in_order(split(vector(a.node), axis, (sizes.symbol(first), sizes.symbol(rest))))
 
 
 @row("reshape", "view")

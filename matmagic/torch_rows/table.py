@@ -65,8 +65,9 @@ class Traced:
 class Sizes:
     """Which number stands for which size letter in this run."""
 
-    def __init__(self, of: Mapping[str, int], whole: Iterable[str] = ()) -> None:
+    def __init__(self, of: Mapping[str, int], whole: Iterable[str] = (), near: bool = False) -> None:
         self.of = of
+        self.near = near  # whether 5 is taken for n-1 where n is 6
         self.whole = frozenset(whole)  # variables whose axes stay as they are
         self.names: dict[int, Size] = {value: letter for letter, value in of.items()}
         self.truths: set[Node] = set()  # tensors of truth values, which a mask of numbers looks like
@@ -74,6 +75,8 @@ class Sizes:
     def symbol(self, value: int) -> Size:
         """The letter whose size is this number here, or one that is near or occurred (n-1), else the number."""
         if value not in self.names:
+            if not self.near:
+                return value
             near = [plus_size(letter, value - own) for letter, own in self.of.items() if abs(value - own) <= NEAR]
             return near[0] if len(near) == 1 and value > FEW else value
         return self.names[value]
@@ -180,11 +183,11 @@ def _regrouped(a: Traced, widths: Sequence[Group]) -> Traced:
         if found and found != width:
             if len(found) != 1:
                 raise NotTraced(f"an axis of size {_shown(found)} meets one of size {_shown(width)}")
-            a = _split(a, k, width)
+            a = split(a, k, width)
     return a
 
 
-def _split(a: Traced, at: int, width: Group) -> Traced:
+def split(a: Traced, at: int, width: Group) -> Traced:
     """One axis written as several: a_ij = Σ_l U_ijl a_l, where U is I with its rows numbered anew."""
     (axis,) = a.axes[at]
     whole = a.node.shape[axis]
