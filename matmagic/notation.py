@@ -41,6 +41,14 @@ class Symbol(Math):
 
 
 @dataclass(frozen=True)
+class Increment(Symbol):
+    """dX for the symbol X; `name` is what it is called in code."""
+
+    of: str = ""
+    mark: str = "d"
+
+
+@dataclass(frozen=True)
 class Letter(Math):
     """A size or an index as a number: n, i-1."""
 
@@ -297,6 +305,29 @@ class Holds(Math):
     right: Math
 
 
+@dataclass(frozen=True)
+class Kronecker(Math):
+    """A ⊗ B: the blocks a_ij B."""
+
+    left: Math
+    right: Math
+
+
+@dataclass(frozen=True)
+class Vec(Math):
+    """The columns of a matrix, one below the other."""
+
+    of: Math
+
+
+@dataclass(frozen=True)
+class Commutation(Math):
+    """K_mn, by which vec(Xᵀ) is K_mn vec(X) for an m × n matrix X."""
+
+    rows: Size
+    columns: Size
+
+
 # ---- looking at notation ------------------------------------------------------------------------------------------
 
 
@@ -307,10 +338,12 @@ def rank(math: Math) -> int:
             return 0
         case Symbol(shape=shape) | Zero(shape=shape) | Labelled(shape=shape) | Called(shape=shape):
             return len(shape)
-        case Ones() | Unit() | DiagonalOf() | Counting() | Column():
+        case Ones() | Unit() | DiagonalOf() | Counting() | Column() | Vec():
             return 1
-        case Identity() | Transpose() | Diag() | MatrixPower() | Triangular() | Inverse():
+        case Identity() | Transpose() | Diag() | MatrixPower() | Triangular() | Inverse() | Commutation():
             return 2
+        case Kronecker(left=left, right=right):
+            return max(rank(left), rank(right))
         case Rows(of=of):
             return rank(of)
         case Over(vector=vector):

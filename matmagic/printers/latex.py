@@ -15,6 +15,7 @@ from ..notation import (
     Called,
     Chain,
     Column,
+    Commutation,
     Constant,
     Counting,
     Diag,
@@ -23,8 +24,10 @@ from ..notation import (
     Hadamard,
     Holds,
     Identity,
+    Increment,
     Indexed,
     Inverse,
+    Kronecker,
     Labelled,
     Letter,
     Listed,
@@ -45,12 +48,13 @@ from ..notation import (
     Transpose,
     Triangular,
     Unit,
+    Vec,
     Zero,
     rank,
 )
 from ..writing import constant_of, transpose, transposes
 from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
-from .names import by_columns, joined, latex_name, latex_size, places
+from .names import by_columns, joined, latex_increment, latex_name, latex_size, places
 
 INDICES = "ijklpqrstuv"
 
@@ -103,7 +107,7 @@ def _print(math: Math) -> tuple[str, int]:
         case Num(value=value):
             return number(value), SUM if value < 0 else PRODUCT if "cdot" in number(value) else ATOM
         case Symbol(name=name):
-            return latex_name(name), ATOM
+            return latex_increment(math.of, math.mark) if isinstance(math, Increment) else latex_name(name), ATOM
         case Letter(letter=letter):
             return latex_size(letter), ATOM if str(letter).isidentifier() else SUM
         case Ones():
@@ -124,6 +128,8 @@ def _print(math: Math) -> tuple[str, int]:
             return _product(parts)
         case Hadamard(parts=parts):
             return r" \odot ".join(at_least(p, POWER) for p in parts), PRODUCT
+        case Kronecker(left=left, right=right):
+            return rf"{at_least(left, POWER)} \otimes {at_least(right, POWER)}", PRODUCT
         case Quotient(top=top, bottom=bottom, entrywise=True):
             return rf"{at_least(top, POWER)} \oslash {at_least(bottom, POWER)}", PRODUCT
         case Quotient(top=top, bottom=bottom):
@@ -161,6 +167,10 @@ def _function(math: Math) -> tuple[str, int]:
             return rf"\operatorname{{tr}}({latex(of)})", ATOM
         case Diag(of=of) | DiagonalOf(of=of):
             return rf"\operatorname{{diag}}({latex(of)})", ATOM
+        case Vec(of=of):
+            return rf"\operatorname{{vec}}({latex(of)})", ATOM
+        case Commutation(rows=rows, columns=columns):
+            return f"K_{{{joined((rows, columns), latex_size)}}}", ATOM
         case Called(function=function, args=args):
             by_rows = rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes
             name, mark = FUNCTIONS_OF_MATRICES[function].latex, r"_{\mathrm{rows}}" if by_rows else ""

@@ -89,6 +89,18 @@ def latex_name(name: str) -> str:
     return f"{latex}_{{{','.join(upright)}}}"
 
 
+def latex_increment(name: str, mark: str = "d") -> str:
+    r"""An increment of what has this name: \mathrm{d}X.
+
+    >>> latex_increment("X"), latex_increment("loss"), latex_increment("X", "δ")
+    ('\\mathrm{d}X', '\\mathrm{d}\\,\\mathrm{loss}', '\\delta X')
+    """
+    own = latex_name(name)
+    if mark != "d":
+        return f"{latex_name(mark)} {own}"
+    return rf"\mathrm{{d}}\,{own}" if own.startswith(r"\mathrm") else rf"\mathrm{{d}}{own}"
+
+
 def text_size(size: Size) -> str:
     """A size: n−1, 2n.
 

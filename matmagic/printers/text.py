@@ -15,6 +15,7 @@ from ..notation import (
     Called,
     Chain,
     Column,
+    Commutation,
     Constant,
     Counting,
     Diag,
@@ -23,8 +24,10 @@ from ..notation import (
     Hadamard,
     Holds,
     Identity,
+    Increment,
     Indexed,
     Inverse,
+    Kronecker,
     Labelled,
     Letter,
     Listed,
@@ -45,6 +48,7 @@ from ..notation import (
     Transpose,
     Triangular,
     Unit,
+    Vec,
     Zero,
     rank,
 )
@@ -105,6 +109,8 @@ def _print(math: Math) -> tuple[str, int]:
         case Num(value=value):
             shown = number(value)
             return shown, SUM if value < 0 or "/" in shown else PRODUCT if "10" in shown and "·" in shown else ATOM
+        case Increment(of=of, mark=mark):
+            return mark + text_name(of), ATOM
         case Symbol(name=name):
             return text_name(name), ATOM
         case Letter(letter=letter):
@@ -127,6 +133,8 @@ def _print(math: Math) -> tuple[str, int]:
             return _product(parts)
         case Hadamard(parts=parts):
             return " ⊙ ".join(at_least(p, POWER) for p in parts), PRODUCT
+        case Kronecker(left=left, right=right):
+            return f"{at_least(left, POWER)} ⊗ {at_least(right, POWER)}", PRODUCT
         case Quotient(top=top, bottom=bottom, entrywise=True):
             return f"{at_least(top, POWER)} ⊘ {at_least(bottom, POWER)}", PRODUCT
         case Quotient(top=top, bottom=bottom):
@@ -160,6 +168,10 @@ def _function(math: Math) -> tuple[str, int]:
             return f"tr({text(of)})", ATOM
         case Diag(of=of) | DiagonalOf(of=of):
             return f"diag({text(of)})", ATOM
+        case Vec(of=of):
+            return f"vec({text(of)})", ATOM
+        case Commutation(rows=rows, columns=columns):
+            return f"K{_indices((rows, columns))}", ATOM
         case Called(function=function, args=args):
             by_rows = rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes
             name, mark = FUNCTIONS_OF_MATRICES[function].text, "_rows" if by_rows else ""

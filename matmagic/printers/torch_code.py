@@ -20,6 +20,7 @@ from ..notation import (
     Called,
     Chain,
     Column,
+    Commutation,
     Counting,
     Diag,
     DiagonalOf,
@@ -28,6 +29,7 @@ from ..notation import (
     Identity,
     Indexed,
     Inverse,
+    Kronecker,
     Labelled,
     Letter,
     Listed,
@@ -46,6 +48,7 @@ from ..notation import (
     Transpose,
     Triangular,
     Unit,
+    Vec,
     Zero,
     rank,
 )
@@ -60,6 +63,7 @@ from .torch_parts import (
     Axes,
     Piece,
     Shapes,
+    commutation_code,
     number_code,
     position_code,
     size_code,
@@ -181,9 +185,7 @@ class _Printer:
                 return self.arithmetic(math)
             case Chain(parts=parts):
                 return self.chain(parts)
-            case Norm(of=of):
-                return Code(f"torch.linalg.norm({self.code(of).text})", ATOM, SCALAR)
-            case Apply() | Called() | Inverse():
+            case Apply() | Called() | Inverse() | Norm():
                 return self.function(math)
             case Trace(of=of):
                 return Code(f"torch.trace({self.code(of).text})", ATOM, SCALAR)
@@ -194,6 +196,8 @@ class _Printer:
             case Triangular(of=of, offset=offset, lower=lower):
                 more = f", {offset}" if offset else ""
                 return Code(f"torch.{'tril' if lower else 'triu'}({self.code(of).text}{more})", ATOM, MATRIX)
+            case Kronecker() | Vec() | Commutation():
+                return self.stacked(math)
             case Entry(of=of, positions=positions, sizes=sizes):
                 at = [position_code(k, size, self.shapes) for k, size in zip(positions, sizes, strict=True)]
                 return self.entry(self.code(of), at)
@@ -232,9 +236,11 @@ class _Printer:
                 )
         raise TypeError(type(math).__name__)
 
-    def function(self, math: Apply | Called | Inverse) -> Code:
+    def function(self, math: Apply | Called | Inverse | Norm) -> Code:
         """A call; vectors in one form, 1-D for functions of whole vectors."""
         match math:
+            case Norm(of=of):
+                return Code(f"torch.linalg.norm({self.code(of).text})", ATOM, SCALAR)
             case Inverse(of=of, pseudo=pseudo):
                 return Code(f"torch.linalg.{'pinv' if pseudo else 'inv'}({self.code(of).text})", ATOM, MATRIX)
             case Apply(function=function, args=args):
@@ -245,6 +251,19 @@ class _Printer:
                 text = FUNCTIONS_OF_MATRICES[function].torch.format(*(c.text for c in codes))
                 return Code(text, ATOM, (SCALAR, FLAT, MATRIX)[len(shape)])
         raise TypeError(type(math).__name__)
+
+    def stacked(self, math: Kronecker | Vec | Commutation) -> Code:
+        """Kronecker products, which torch makes of contiguous tensors only, and columns one below the other."""
+        match math:
+            case Vec(of=of):
+                return self.transposed(self.code(of)).method(".reshape(-1)", FLAT)
+            case Commutation(rows=rows, columns=columns):
+                return Code(commutation_code(rows, columns, self.shapes), ATOM, MATRIX)
+        codes = [self.code(part) for part in (math.left, math.right)]
+        codes = [self.to(c, COLUMN) if c.form == FLAT else c for c in codes]
+        texts = [c.text if c.text.startswith("torch.eye") else f"{c.at_least(ATOM)}.contiguous()" for c in codes]
+        form = COLUMN if all(c.form == COLUMN for c in codes) else MATRIX
+        return Code(f"torch.kron({', '.join(texts)})", ATOM, form)
 
     def filled(self, kind: str, shape: tuple[Size, ...], form: str) -> Code:
         if not shape:

@@ -68,6 +68,17 @@ def _solved(letter: str, axes: Sequence[tuple[str, Size]]) -> Piece:
     raise ValueError(f"no argument has the size {letter}")
 
 
+def commutation_code(rows: Size, columns: Size, shapes: Shapes) -> str:
+    """The permutation that takes the columns of a matrix, one below the other, to its rows.
+
+    >>> commutation_code("m", "n", {"X": ("m", "n")})
+    'torch.eye(X.numel()).reshape(X.shape[1], X.shape[0], -1).transpose(0, 1).reshape(X.numel(), -1)'
+    """
+    m, n = (size_code(size, shapes).at_least(PRODUCT) for size in (rows, columns))
+    count = next((f"{name}.numel()" for name, own in shapes.items() if tuple(own) == (rows, columns)), f"{m} * {n}")
+    return f"torch.eye({count}).reshape({n}, {m}, -1).transpose(0, 1).reshape({count}, -1)"
+
+
 def slice_code(start: Size, count: Size, step: int, size: Size, shapes: Shapes) -> str | None:
     """The slice that takes `count` of `size` positions: 1:, :-1, 0:5:2; None where a slice can't."""
     if step < 1:
