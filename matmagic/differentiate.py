@@ -27,7 +27,7 @@ def differentiate(node: Node, variable: Leaf) -> Node:
     rank = len(node.shape)
     found: dict[Node, list[tuple[Number, Node]]] = {node: [(1, _identity(node))]}
     result = zero((*node.shape, *variable.shape))
-    active = _depending(node, variable.name)
+    active = depending(node, variable.name)
     for part in reversed(ordered(node, last_first=True)):  # terms come out in the order of F's
         if part not in active or part not in found:
             continue
@@ -47,7 +47,7 @@ def _identity(node: Node) -> Node:
     return product(deltas, (*node.shape, *node.shape), range(2 * rank))
 
 
-def _depending(node: Node, name: str) -> set[Node]:
+def depending(node: Node, name: str) -> set[Node]:
     """The parts that contain the leaf."""
     found: set[Node] = set()
     for part in ordered(node):

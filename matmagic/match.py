@@ -8,7 +8,7 @@ of sizes before it is named.  Not known here: how a match is shown, and composit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .canonical import key, linked, pattern
-from .differentiate import differentiate
+from .differentiate import depending, differentiate
 from .evaluate import evaluate
 from .expr import (
     Basis,
@@ -70,6 +70,9 @@ def match(node: Node, variable: Leaf) -> Bound | None:
     """The identity that this function of the variable is, or None."""
     rows = by_key()
     known = {_functions_in(row.node) for row in rows.values()}
+    needed = _functions_in(node, depending(node, variable.name))
+    if not any(needed <= own for own in known):  # no form of it can be a row's
+        return None
     for form, constants in _forms(node, variable):
         if _functions_in(form) not in known:  # a key takes time, and this form can have no row's
             continue
@@ -85,10 +88,12 @@ def match(node: Node, variable: Leaf) -> Bound | None:
     return None
 
 
-def _functions_in(node: Node) -> frozenset[object]:
-    """The functions and powers that an expression is made of."""
+def _functions_in(node: Node, among: Collection[Node] | None = None) -> frozenset[object]:
+    """The functions and powers that an expression is made of; `among` these parts only."""
     found: set[object] = set()
     for part in ordered(node):
+        if among is not None and part not in among:
+            continue
         if isinstance(part, Elementwise | Call):
             found.add(part.function)
         elif isinstance(part, Power):
