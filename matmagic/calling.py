@@ -76,11 +76,12 @@ class Float64(TorchFunctionMode):
         return value
 
     def lift(self, tensor: Tensor) -> Tensor:
-        """A copy of the tensor, float32 in float64."""
+        """A copy of the tensor in float64."""
         if id(tensor) not in self.lifted:
             with torch._C.DisableTorchFunction():
                 own = tensor.detach() if tensor.is_leaf else tensor
-                self.lifted[id(tensor)] = tensor, own.double() if own.dtype is torch.float32 else own.clone()
+                copy = own.to(torch.float64, copy=True) if own.is_floating_point() else own.clone()
+                self.lifted[id(tensor)] = tensor, copy
         return self.lifted[id(tensor)][1]
 
 

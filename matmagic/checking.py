@@ -159,12 +159,7 @@ class Check:
     def variables(self) -> list[str]:
         """What to differentiate by: as asked, else those whose .grad is returned, else every floating-point one."""
         known = list(self.shapes.of)
-        for name in self.options.wrt:
-            if name not in known:
-                near = nearest(name, known)
-                raise OptionError(
-                    f"--wrt {name}: {self.subject.name} has no such argument{near}", f"it has {', '.join(known)}"
-                )
+        asked = [variable for name in self.options.wrt for variable in self.meant(name)]
         integer = [n for n, t in self.shapes.values.items() if not t.is_floating_point()]
         integer += [n for n, p in self.assume.items() if p.startswith("index<")]
         for name in self.options.assume:
@@ -173,14 +168,26 @@ class Check:
                 raise OptionError(
                     f"--assume {name}: {self.subject.name} has no such argument{near}", f"it has {', '.join(known)}"
                 )
-        chosen = list(self.options.wrt or self.subject.returned_grads or self.subject.parameters)
-        chosen = chosen if self.options.wrt else [name for name in chosen if name not in integer]
+        chosen = list(self.subject.returned_grads or self.subject.parameters)
+        chosen = asked or [name for name in chosen if name not in integer]
         if not chosen:
             raise ResultError(
                 f"{self.subject.name} takes no tensor to differentiate by",
                 "give it an argument, or name a notebook tensor with --wrt",
             )
         return chosen
+
+    def meant(self, name: str) -> list[str]:
+        """The variable of this name; for a module or another object, its parameters, else the tensors in it."""
+        known, reads = list(self.shapes.of), self.subject.reads
+        inside = [n for n in known if n.startswith((f"{name}.", f"{name}[")) and reads[n].is_floating_point()]
+        inside = [n for n in inside if reads[n].requires_grad] or inside
+        if name not in known and not inside:
+            near = nearest(name, known)
+            raise OptionError(
+                f"--wrt {name}: {self.subject.name} has no such argument{near}", f"it has {', '.join(known)}"
+            )
+        return [name] if name in known else inside
 
     # ---- derivatives
 

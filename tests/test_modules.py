@@ -243,6 +243,18 @@ def test_answers_in_options_may_name_them() -> None:
         checked("def f(x): return (params['W'] @ x).sum()", notebook(), claims=("params['c'] * x",))
 
 
+def test_a_module_stands_for_what_it_holds() -> None:
+    report = checked("def f(X): return bn(X).sum()", notebook(), wrt=("bn",))
+    assert [d.variable for d in report] == ["bn.weight", "bn.bias"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_everything_runs_in_float64(dtype: torch.dtype) -> None:
+    names = {"m": nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)).to(dtype), "torch": torch}
+    report = checked("def f(x): return m(x).sum()", names)
+    assert report["x"].code is not None and names["m"][0].weight.dtype is dtype
+
+
 def test_a_place_that_f_does_not_read_is_no_variable() -> None:
     with pytest.raises(OptionError, match=r"--wrt lin.wieght: f has no such argument \(did you mean lin.weight\?\)"):
         checked("def f(x): return lin(x)", notebook(), wrt=("lin.wieght",))

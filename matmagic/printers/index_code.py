@@ -34,6 +34,7 @@ from ..expr import (
 from ..functions import code_of
 from ..lengths import Size
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
+from ..places import steps
 from ..walk import children, ordered
 from .torch_parts import (
     ATOM,
@@ -92,12 +93,13 @@ class _Writer:
         self.inputs, self.shapes = inputs, shapes
         self.known: dict[Node, _Code] = {}
         self.lines: list[str] = []
+        self.taken = {steps(name)[0] for name in inputs}
         self.count = 0
 
     def named(self, code: _Code) -> _Code:
         """The part under a name of its own."""
         self.count += 1
-        while f"v{self.count}" in self.inputs:
+        while f"v{self.count}" in self.taken:
             self.count += 1
         self.lines.append(f"v{self.count} := {code.text}")
         return _Code(f"v{self.count}", ATOM, code.number)
