@@ -80,7 +80,7 @@ def constant(value: Fraction | float) -> tuple[Fraction, str, bool] | None:
     >>> constant(2 / math.sqrt(math.pi)), constant(math.pi / 180), constant(0.3)
     ((Fraction(2, 1), '√π', True), (Fraction(1, 180), 'π', False), None)
     """
-    if isinstance(value, Fraction) or not math.isfinite(value):
+    if isinstance(value, Fraction) or not 1e-9 < abs(value) < 1e9:  # nan and infinities too
         return None
     found = []
     for name, (_, number) in CONSTANTS.items():
