@@ -14,7 +14,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -159,7 +159,7 @@ class _Known:
 
     tensor: Tensor
     value: Traced | Opaque
-    version: int
+    version: int | None
     recorded: bool  # whether autograd follows it
     view: tuple[Tensor, Any] | None = None  # the tensor and the index that it is a part of
 
@@ -190,6 +190,8 @@ class _Below(TorchDispatchMode):
             outputs = _tensors_of(result)
             found = self.tracing.explain(func, row_below(func), *expressions, outputs)
             self.tracing.enter(outputs, found, torch.is_grad_enabled())  # autograd marks its results later
+            for tensor in outputs:  # so does the count of changes in place
+                self.tracing.known[id(tensor)] = replace(self.tracing.known[id(tensor)], version=None)
         return result
 
 
@@ -231,7 +233,9 @@ class _Tracing(Running):
             known = self.known.get(id(value))
             if known is None:
                 return Opaque("a tensor that was not made by a traced call", self.line())
-            if _version(value) != known.version:
+            if known.version is None:  # written down before torch counted
+                self.known[id(value)] = replace(known, version=_version(value))
+            elif _version(value) != known.version:
                 return Opaque("a tensor was changed in place through another name", self.line())
             if value.grad_fn is not None and not known.recorded:
                 return Opaque("a torch.autograd.Function has a backward of its own", self.line())
