@@ -326,7 +326,7 @@ def _outside(function: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
             if _filled(c)
         }
         outer = {n: one.__globals__[n] for n in globals_read(one.__code__) if n in one.__globals__}
-        todo += closed.values()
+        todo += [*closed.values(), *(one.__defaults__ or ()), *(one.__kwdefaults__ or {}).values()]
         todo += [
             v for v in outer.values() if getattr(inspect.unwrap(v) if callable(v) else v, "__globals__", None) is home
         ]

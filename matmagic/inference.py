@@ -58,6 +58,7 @@ class Outcome:
     transposed: bool = False
     called: frozenset[str] = frozenset()
     met: frozenset[str] = frozenset()  # tensors from outside that f read
+    fragile: bool = False  # whether other sizes for those could crash torch
 
     @property
     def good(self) -> bool:
@@ -77,6 +78,7 @@ class Search:
     square: bool = True  # ask for square matrices under a trace or a diagonal
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     runs: int = 0
+    fragile: bool = False
 
     def left(self) -> bool:
         """Whether there is time for another try."""
@@ -121,7 +123,8 @@ class Search:
                 error = raised
         arithmetic = frozenset(inputs) - watching.elsewhere
         called, met = frozenset(watching.called), frozenset(watching.met)
-        return Outcome({}, error, value, watching.broadcast, arithmetic, watching.transposed, called, met)
+        self.fragile = self.fragile or (watching.fragile and bool(self.subject.reads))
+        return Outcome({}, error, value, watching.broadcast, arithmetic, watching.transposed, called, met, self.fragile)
 
     def trial(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor that suits most functions: in (0, 1), positive definite where square, 0 for labels."""
@@ -225,6 +228,8 @@ def opened(search: Search, outcome: Outcome, given: Dims) -> Outcome:
         free = tuple(f"?{name}{i}" if isinstance(t, int) and t > 1 and not fixed else t for i, t in enumerate(shape))
         dims[name] = given.get(name, free)
         own.update((t, s) for t, s in zip(dims[name], shape, strict=True) if isinstance(t, str) and isinstance(s, int))
+    if outcome.fragile:
+        return replace(outcome, dims=found)
     loose = loosest(replace(search, deadline=time.monotonic() + SECONDS, runs=0), dims, own)
     return loose if loose.error is None else replace(outcome, dims=found)
 

@@ -22,6 +22,7 @@ LIMIT = 5000  # objects looked at
 NAME = r"[^\W\d]\w*"
 PLACE = rf"{NAME}(?:\.{NAME}|\[[^\[\]]+\])*"  # a name, then attributes and items
 _PLAIN = (str, bytes, int, float, complex, type(None), ModuleType)
+_MADE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 _KEY = re.compile(r"[^\[\]\"'\\,;\s]+")
 
 
@@ -81,9 +82,9 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _classes(value: Any) -> list[type]:
-    """The classes of an object, or of a class, that are not torch's."""
+    """The classes of an object, or of a class, that are neither built in nor torch's."""
     kinds = value.__mro__ if isinstance(value, type) else type(value).__mro__
-    return [kind for kind in kinds if kind.__module__.partition(".")[0] not in ("torch", "builtins")]
+    return [kind for kind in kinds if kind.__flags__ & _MADE and kind.__module__.partition(".")[0] != "torch"]
 
 
 def is_module(value: Any) -> bool:
@@ -105,8 +106,10 @@ def _of_module(text: str, module: Any) -> Iterator[tuple[str, Any]]:
 
 
 def methods(value: Any, home: Mapping[str, Any] | None) -> Iterator[Callable[..., Any]]:
-    """Functions of the classes of an object and of what it holds, as far as they were defined at home."""
+    """Functions that an object and its classes hold, as far as they were defined at home."""
     for _, inner in held({"_": value}):
+        if home is not None and getattr(inner, "__globals__", None) is home:
+            yield inner
         for kind in _classes(inner):
             for own in vars(kind).values():
                 function = getattr(own, "__func__", getattr(own, "fget", own))

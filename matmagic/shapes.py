@@ -252,8 +252,8 @@ def from_notebook(search: Search, names: Sequence[str], values: Mapping[str, Ten
     search.values = values
     sizes = {f"?{n}{i}": s for n, t in values.items() for i, s in enumerate(t.shape)}
     dims: Dims = {n: open_dims(n, t) for n, t in values.items()} | search.given
-    outcome = loosest(search, dims, sizes)
-    if outcome.error is not None:
+    outcome = Outcome({}) if search.fragile else loosest(search, dims, sizes)
+    if outcome.error is not None or search.fragile:
         outcome = Outcome({n: tuple(t.shape) for n, t in values.items()})
     shapes = shapes_from(search.subject, outcome, names, options, values)
     notes = [assumed_note("from the notebook", shapes.of, [n for n in names if n not in search.given])]

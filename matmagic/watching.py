@@ -9,6 +9,7 @@ Not known here: what follows from that for the shapes (inference.py).
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,6 +43,7 @@ class Watching(Running):
         self.alive: list[Tensor] = list(inputs.values())
         self.read = {id(t): name for name, t in subject.reads.items()}
         self.met: set[str] = set()
+        self.fragile = False  # whether functions private to torch are called, which may not check sizes
 
     def replaced(self, value: Any) -> Any:
         """What the call gets in place of a tensor from outside, which is noted; a copy where there is nothing else."""
@@ -54,6 +56,7 @@ class Watching(Running):
         """Carry out one call, and note where its tensors come from."""
         __tracebackhide__ = True
         name = call_name(func)
+        self.fragile = self.fragile or re.match(r"_[^_]", str(getattr(func, "__name__", ""))) is not None
         if name in NEUTRAL:
             return func(*args, **kwargs)
         tensors = list(_tensors((args, kwargs)))

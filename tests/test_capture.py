@@ -251,6 +251,11 @@ READS = {
     "def f(x):\n    A = x\n    return A": [],
     "def f(x): return f(A)": ["A"],
     "f = lambda x: A @ x": ["A"],
+    "def h(t): return A @ t\ndef f(x, h=h): return h(x)": ["A"],
+    "table = {'h': lambda t: A @ t}\ndef f(x): return table['h'](x)": ["A"],
+    "class Net:\n    def __call__(self, t): return A @ t\nnet = Net()\ndef f(x): return net(x)": ["A"],
+    "class Net:\n    @staticmethod\n    def h(t): return A @ t\ndef f(x): return Net.h(x)": ["A"],
+    "class Net:\n    @property\n    def B(self): return A.T\nnet = Net()\ndef f(x): return net.B @ x": ["A"],
 }
 
 

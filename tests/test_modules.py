@@ -248,6 +248,16 @@ def test_a_module_stands_for_what_it_holds() -> None:
     assert [d.variable for d in report] == ["bn.weight", "bn.bias"]
 
 
+@pytest.mark.parametrize("with_x", [False, True])
+def test_functions_private_to_torch_see_the_modules_own_sizes_only(with_x: bool) -> None:
+    """torch._weight_norm doesn't check sizes: other ones corrupt memory."""
+    names: dict[str, Any] = {"wn": nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), "torch": torch}
+    if with_x:
+        names["x"] = torch.ones(3)
+    report = checked("def f(x): return wn(x).sum()", names)
+    assert report.shapes['wn.parametrizations["weight"].original1'] == "2,3" and report["x"].verdict.autograd_ok
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_everything_runs_in_float64(dtype: torch.dtype) -> None:
     names = {"m": nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)).to(dtype), "torch": torch}
