@@ -37,7 +37,7 @@ from .rendering import notation
 from .shapes import Shapes
 from .sizes import followed
 from .trace import Trace, holds
-from .verify import Verdict, draws, traced_draw, verify
+from .verify import Verdict, draws, reads_one_triangle, traced_draw, verify
 
 
 @dataclass(frozen=True)
@@ -219,9 +219,15 @@ class Check:
         for found in forms.formulas(node, traced, self.shapes.of, names, order):
             question = (self.subject, self.shapes, self.assume, self.options, ", ".join(names), order)
             verdict = verify(*question, found, self.draws)
-            if verdict.ok and not ("I" in self.shapes.of and "Identity(" in repr(found.math)):
+            if verdict.ok and not self.misread(found.math):
                 return found, verdict
         return None, None
+
+    def misread(self, math: Math | None) -> bool:
+        """Whether an argument named I or e stands in a formula beside the identity matrix or a unit vector."""
+        return any(
+            name in self.shapes.of and piece in repr(math) for name, piece in (("I", "Identity("), ("e", "Unit("))
+        )
 
     def settled(
         self, names: tuple[str, ...], node: Node | None, match: Match | ByEntries | None, traced: Trace | None
@@ -312,6 +318,19 @@ class Check:
                     error.add_note(sentence)
             raise
 
+    def structured(self, derivatives: Sequence[Derivative]) -> list[Note]:
+        """Which derivative by a symmetric matrix this is: torch's plain one, or that of one triangle."""
+        found = []
+        for d in (d for d in derivatives if d.kind == "gradient" and self.assume.get(d.variable) in forms.SYMMETRIC):
+            if reads_one_triangle(self.subject, self.shapes, self.assume, d.variable):
+                found.append(f"torch reads one triangle of {d.variable} here, and gives the symmetrised derivative")
+            elif self.assume[d.variable] != "diagonal":
+                found.append(
+                    f"{d.variable} is symmetric: this is the plain entrywise derivative G; "
+                    "among symmetric matrices it is (G + Gᵀ)/2, in the entries of a triangle G + Gᵀ − G ⊙ I"
+                )
+        return [Note("assumed", line) for line in found]
+
     def notes(
         self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative], held: bool = False
     ) -> tuple[Note, ...]:
@@ -327,6 +346,7 @@ class Check:
             notes.append(Note("precision", f"checked in float64; {', '.join(single)}: float32 in the notebook"))
         rows = [n for n, shape in self.shapes.of.items() if len(shape) == 2 and shape[0] == 1 != shape[1]]
         notes += [Note("assumed", f"{row} is a row; formulas write every vector as a column") for row in rows]
+        notes += self.structured(derivatives)
         parted = self.parted(derivatives, held)
         differs = any("at other" in note.text for note in limits) and not parted
         notes += [*limits, *parted, *(self.choices() if differs else [])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .differentiate import differentiate
-from .expr import Leaf, Node, add, basis, product
+from .expr import Call, Leaf, Node, add, basis, product
+from .expr import transpose as turned
 from .lengths import Size
 from .match import Bound, match
 from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose
@@ -35,7 +37,7 @@ from .state import leave_no_trace
 from .torch_rows import Axes
 from .trace import Trace
 from .verify import Verdict
-from .walk import written_size
+from .walk import ordered, written_size
 
 LONGEST = 1000  # nodes of an expression that is written out; nobody reads a longer formula
 SYMMETRIC = frozenset({"symmetric", "positive-definite", "diagonal"})  # properties under which Aᵀ is A
@@ -216,10 +218,17 @@ def _rounded(numbers: Any) -> str:
 
 def derived(trace: Trace, variable: str, order: int, symmetric: Sequence[str]) -> Node:
     """The derivative's expression, simplified, with the declared symmetric constants."""
-    node = trace.node
+    node = simplify(trace.node, symmetric) if _has_cholesky(trace.node) else trace.node
+    factored = not _has_cholesky(node)  # then its values at symmetric matrices are all that torch differentiates
     for _ in range(order):
         node = simplify(differentiate(node, trace.inputs[variable][0]))
+    if factored and _has_cholesky(trace.node) and variable in symmetric and order == 1 and not trace.node.shape:
+        node = add([(Fraction(1, 2), node), (Fraction(1, 2), turned(node))], node.shape)
     return simplify(node, symmetric)
+
+
+def _has_cholesky(node: Node) -> bool:
+    return any(isinstance(part, Call) and part.function == "cholesky" for part in ordered(node))
 
 
 def joined(trace: Trace, variables: Sequence[str], symmetric: Sequence[str]) -> Node:

@@ -15,6 +15,7 @@ from .canonical import is_symmetric
 from .expr import (
     Call,
     Delta,
+    Elementwise,
     Factor,
     Node,
     OneHot,
@@ -202,6 +203,23 @@ def _paired(node: Node, shared: int) -> Node | None:
     return of("inverse", inner.args[0]) if shared == 0 else None
 
 
+def logarithms_of_cholesky(node: Node) -> Node | None:
+    """Σ log L_ii = ½ log det S for the Cholesky factor L of a symmetric S."""
+    if not isinstance(node, Product):
+        return None
+    uses = _uses(node)
+    for k, (factor, labels) in enumerate(node.factors):
+        if not isinstance(factor, Elementwise) or factor.function != "log" or len(labels) != 1 or uses[labels[0]] != 1:
+            continue
+        (inner,) = factor.args
+        if isinstance(inner, Product) and len(inner.factors) == 1:
+            ((root, at),) = inner.factors
+            if isinstance(root, Call) and root.function == "cholesky" and at == (0, 0) and is_symmetric(root.args[0]):
+                whole = scale(Fraction(1, 2), of("logdet", root.args[0]))
+                return _again(node, [*_without(node.factors, k), (whole, ())])
+    return None
+
+
 def sums_to_one(node: Node) -> Node | None:
     """Σ_i softmax(x)_i = 1, and the entries of a one-hot row sum to 1."""
     if not isinstance(node, Product):
@@ -283,6 +301,7 @@ ROWS = (
     inverse_cancels,
     inverse_of_product,
     orthogonal_columns,
+    logarithms_of_cholesky,
     sums_to_one,
     exponential_along,
     exponential_adjoint,

@@ -62,6 +62,7 @@ VALUES = {  # function by S: its value in another form, for a symmetric S
     "torch.softmax(W, 1).sum(1)": "𝟏",
     "torch.linalg.solve(S, S @ x + y)": "S⁻¹(S x + y)",
     "torch.linalg.inv(S) @ S @ x": "x",
+    "2 * torch.linalg.cholesky(S).diagonal().log().sum()": "log det(S)",
 }
 
 
