@@ -154,7 +154,8 @@ def _proved(bound: Bound, node: Node) -> bool:
         (differentiate(node, bound.variable), bound.put_in(bound.identity.gradient_node)),
     )
     letters = list(dict.fromkeys(letter for pair in pairs for part in pair for letter in size_letters(part)))
-    least = max((part.position for part in ordered(node) if isinstance(part, Basis)), default=0)
+    positions = [part.position for part in ordered(node) if isinstance(part, Basis)]
+    least = max((at for at in positions if isinstance(at, int)), default=0)
     for numbers in _SIZE_SETS:
         if len(letters) > len(numbers):
             return False

@@ -36,7 +36,7 @@ class Pull:
         left, _, out = spec.partition("->")
         batch = [f"b{k}" for k in range(self.batch)]
         front = [f"f{k}" for k in range(self.front)]
-        factors = []
+        factors: list[tuple[Node, list[str]]] = []
         for node, letters in zip((self.adjoint, *operands), left.split(","), strict=True):
             lead = front + batch if node is self.adjoint and not factors else batch
             factors.append((node, [*(lead if len(node.shape) > len(letters) else []), *letters]))

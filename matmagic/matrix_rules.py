@@ -239,7 +239,7 @@ def _dropped(node: Product, k: int) -> list[Factor]:
     kept = {label for _, own in rest for label in own} | set(range(len(node.shape)))
     ones = [label for label in dict.fromkeys(labels[:-1]) if label not in kept]
     sizes = [node.sizes[label] for label in ones]
-    return [*rest, (product([], sizes, range(len(sizes))), ones)] if ones else rest
+    return [*rest, (product([], sizes, range(len(sizes))), tuple(ones))] if ones else rest
 
 
 def exponential_along(node: Node) -> Node | None:

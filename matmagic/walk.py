@@ -19,7 +19,6 @@ from .expr import (
     Power,
     Product,
     Selection,
-    Size,
     SizeOf,
     Sum,
     add,
@@ -31,7 +30,7 @@ from .expr import (
     product,
     size_of,
 )
-from .lengths import letters_in, with_letters
+from .lengths import Size, letters_in, with_letters
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .indexing import _setitem, cut, getitem
+from .indexing import cut, getitem, written
 from .linear_algebra import applied_inverse, inverse
 from .reductions import log_softmax
 from .table import ROWS, NotTraced, Row, Sizes, Traced, along, applied, on_matrices, row
@@ -72,7 +72,7 @@ def _index_put(sizes: Sizes, a: Traced, indices: Sequence[Any], value: Traced, a
     if accumulate:
         raise NotTraced("adding into a tensor by index is not traced")
     own = _index(indices)
-    return _setitem(sizes, a, own[0] if len(own) == 1 else own, value)
+    return written(sizes, a, own[0] if len(own) == 1 else own, value)
 
 
 @row(aten._softmax)

@@ -293,6 +293,11 @@ def _one_hot(sizes: Sizes, labels: Traced, num_classes: int = -1) -> Traced:
 
 @row(Tensor.__setitem__)
 def _setitem(sizes: Sizes, a: Traced, index: Any, value: Any) -> Traced:
+    return written(sizes, a, index, value)
+
+
+def written(sizes: Sizes, a: Traced, index: Any, value: Any) -> Traced:
+    """The tensor after a[index] = value."""
     new = traced(value)
     if isinstance(index, Traced) and index.groups == a.groups:  # a mask
         return where(index, new, a)

@@ -217,9 +217,9 @@ def _repeat(sizes: Sizes, a: Traced, *counts: Any, dims: Any = None) -> Traced:
     times_each = [1] * (rank - len(times_each)) + times_each
     groups = [()] * (rank - len(a.axes)) + a.groups
     whole = [(*sizes.group(n), *group) for n, group in zip(times_each, groups, strict=True)]
-    names = [("own", k) for k in range(rank - len(a.axes), rank)]
-    ones = filled(1, [sizes.group(n) for n in times_each] + groups)  # type: ignore[arg-type]
-    out: list[Hashable] = [("copy", k) for k in range(rank)] + [("own", k) for k in range(rank)]
+    names: list[Hashable] = [("own", k) for k in range(rank - len(a.axes), rank)]
+    ones = filled(1, [sizes.group(n) for n in times_each] + groups)
+    out: list[Hashable] = [*(("copy", k) for k in range(rank)), *(("own", k) for k in range(rank))]
     stretched = contract([(a, names), (ones, out)], [name for k in range(rank) for name in (("copy", k), ("own", k))])
     return Traced(stretched.node, consecutive(map(len, whole)))
 
@@ -438,7 +438,7 @@ def _diag(sizes: Sizes, a: Traced, diagonal: int = 0) -> Traced:
 
 @row("diagflat")
 def _diagflat(sizes: Sizes, a: Traced, offset: int = 0) -> Traced:
-    return _diag_embed(sizes, _flatten(sizes, a), offset)  # type: ignore[return-value, arg-type]
+    return _diag_embed(sizes, _flatten(sizes, a), offset)  # type: ignore[return-value]
 
 
 @row("kron")
