@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from . import derivative as forms
-from .autograd import copies, derivative_of, relative_error
+from .autograd import changes, copies, derivative_of, relative_error
 from .calling import call, float64, returned
 from .capture import Subject
 from .claims import claim_of_option, parse_claim
@@ -352,7 +352,10 @@ class Check:
         notes += [*limits, *parted, *(self.choices() if differs else [])]
         first = self.options.order == 1
         unused = [d.variable for d in derivatives if first and (isinstance(d.math, Zero) or (d.math and d.text == "0"))]
-        notes += [Note("warning", f"{name} does not depend on {variable}") for variable in unused]
+        for variable in unused:
+            jumps = any(changes(self.subject, own, variable, (-2.0, -0.37, 2.0)) for own in self.draws)
+            said = f"{name} changes with {variable} in jumps only: the derivative is 0 between them"
+            notes.append(Note("warning", said if jumps else f"{name} does not depend on {variable}"))
         if any(d.code is None for d in derivatives) and not limits:
             notes.append(Note("limit", "no closed form found"))
         return tuple(notes)

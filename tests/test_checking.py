@@ -90,6 +90,14 @@ def test_a_hessian_of_zero_is_no_independence() -> None:
     )
 
 
+def test_a_variable_that_is_only_compared_has_derivative_zero() -> None:
+    report = checked("def f(x, y): return torch.where(x > 0, y, y ** 2).sum()", shapes={"x": "n", "y": "n"})
+    assert report["x"].text == "0" and report["y"].code
+    assert any("changes with x in jumps only" in note.text for note in report.notes)
+    with pytest.raises(ResultError, match="the graph is cut"):
+        checked("def f(x): return (x > 0).double().mean()", shapes={"x": "n"})
+
+
 CLAIMS = {  # answer to (x @ x), verdict
     "2 * x": "correct",
     "2 * x.float()": "correct",

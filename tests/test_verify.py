@@ -180,6 +180,20 @@ def test_a_cut_graph_is_said(body: str) -> None:
         derivative_of(asked, {"x": torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)}, "x")
 
 
+def test_differences_are_taken_among_symmetric_matrices_where_the_variable_is_one() -> None:
+    asked = subject("def f(S): return torch.linalg.cholesky(S).sum() + (S ** 2).sum()")
+    inputs = {"S": torch.eye(3, dtype=torch.float64) + 0.1}
+    assert differences_agree(asked, inputs, "S", derivative_of(asked, inputs, "S"))[0]
+    wrong = derivative_of(asked, inputs, "S") + torch.eye(3)
+    assert not differences_agree(asked, inputs, "S", wrong)[0]
+
+
+def test_results_that_differ_by_rounding_are_not_random() -> None:
+    asked = subject("def f(x): return (x ** 2).sum() * (1 + 1e-15 * float(torch.rand(())))")
+    inputs = {"x": torch.ones(3, dtype=torch.float64)}
+    assert differences_agree(asked, inputs, "x", 2 * inputs["x"])[0]
+
+
 def test_a_variable_that_is_not_used_has_derivative_zero() -> None:
     asked = subject("def f(x, a): return (a ** 2).sum()")
     inputs = {"x": torch.ones(3, dtype=torch.float64), "a": torch.ones(3, dtype=torch.float64)}
