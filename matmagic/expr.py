@@ -17,134 +17,32 @@ Nothing here knows torch, or how an expression is written; walk.py goes through 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
-from typing import Any
-from weakref import WeakValueDictionary
 
 from .lengths import Size, parts, plus
-
-Number = Fraction | float
-Labels = tuple[int, ...]
-Factor = tuple["Node", Labels]
+from .nodes import (
+    Basis,
+    Call,
+    Delta,
+    Elementwise,
+    Factor,
+    Labels,
+    Leaf,
+    Node,
+    Number,
+    OneHot,
+    Power,
+    Product,
+    Range,
+    Selection,
+    SizeOf,
+    Sum,
+    Triangle,
+    made,
+)
 
 EXPANDED_POWER = 4  # x^2 .. x^4 are products of equal factors, so that x @ x, x * x and x ** 2 meet
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """A tensor-valued expression; `shape` has one size an axis."""
-
-    shape: tuple[Size, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Leaf(Node):
-    """A named tensor: an argument, or one read from the notebook."""
-
-    name: str
-    symmetric: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class SizeOf(Node):
-    """The number n for a size letter n."""
-
-    letter: str
-
-
-@dataclass(frozen=True, eq=False)
-class Basis(Node):
-    """e_k: 1 at position k (from 0; "n-1" is the last), else 0; indexing by a constant is a product with it."""
-
-    position: Size
-
-
-@dataclass(frozen=True, eq=False)
-class Delta(Node):
-    """The identity matrix."""
-
-
-@dataclass(frozen=True, eq=False)
-class Selection(Node):
-    """S_ij = 1 where j = start + step i, else 0: S x are some entries of x, in order (a slice, a reversal)."""
-
-    start: Size
-    step: int
-
-
-@dataclass(frozen=True, eq=False)
-class Triangle(Node):
-    """T_ij = 1 where j - i >= offset, else 0; triu(M) is T ⊙ M."""
-
-    offset: int
-
-
-@dataclass(frozen=True, eq=False)
-class Range(Node):
-    """0, 1, …, n-1."""
-
-
-@dataclass(frozen=True, eq=False)
-class OneHot(Node):
-    """1 where the last index is the label, else 0: indexing by a tensor of whole numbers is a product with it."""
-
-    labels: Node
-
-
-@dataclass(frozen=True, eq=False)
-class Sum(Node):
-    """Σ coefficient · term; no terms is zero, one term is a number times a node."""
-
-    terms: tuple[tuple[Number, Node], ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Product(Node):
-    """Σ over the labels that are not in the output of the product of the factors' entries.
-
-    Output labels are 0 … rank-1; `sizes[l]` is the size of label l.
-    """
-
-    factors: tuple[Factor, ...]
-    sizes: tuple[Size, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Power(Node):
-    """Each entry of the base to a fixed power."""
-
-    base: Node
-    exponent: Number
-
-
-@dataclass(frozen=True, eq=False)
-class Elementwise(Node):
-    """A function of the table in functions.py, applied entry by entry to arguments of one shape."""
-
-    function: str
-    args: tuple[Node, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Call(Node):
-    """A function of matrix_functions.py, of the last axes of its arguments; the axes before are a batch."""
-
-    function: str
-    args: tuple[Node, ...]
-
-
-_nodes: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
-
-
-def made(kind: type[Node], *values: Any) -> Any:
-    """The one node of this kind with these fields."""
-    key = (kind, *values, *(type(v) for v in values))
-    node = _nodes.get(key)
-    if node is None:
-        node = _nodes[key] = kind(*values)
-    return node
 
 
 # ---- making nodes -------------------------------------------------------------------------------------------------
@@ -549,3 +447,48 @@ def entry(node: Node, axis: int, position: Size) -> Node:
             return product(taken, rest, [k for k in range(len(node.shape)) if k != axis])
     axes = range(len(node.shape))
     return product([(node, axes), (basis(node.shape[axis], position), (axis,))], rest, [k for k in axes if k != axis])
+
+
+__all__ = [
+    "EXPANDED_POWER",
+    "Basis",
+    "Call",
+    "Delta",
+    "Elementwise",
+    "Factor",
+    "Labels",
+    "Leaf",
+    "Node",
+    "Number",
+    "OneHot",
+    "Power",
+    "Product",
+    "Range",
+    "Selection",
+    "SizeOf",
+    "Sum",
+    "Triangle",
+    "add",
+    "arange",
+    "basis",
+    "broadcast",
+    "call",
+    "delta",
+    "elementwise",
+    "entry",
+    "exact",
+    "leaf",
+    "made",
+    "multiply",
+    "number",
+    "onehot",
+    "permute",
+    "power",
+    "product",
+    "scale",
+    "selection",
+    "size_of",
+    "transpose",
+    "triangle",
+    "zero",
+]

@@ -17,14 +17,14 @@ PACKAGE = Path(matmagic.__file__).parent
 # each imports only modules above it; a package stands for its modules
 ORDER = """
 errors cells places options answers capture calling sampling
-lengths expr walk matrix_functions functions evaluate torch_rows trace canonical loops sizes matrix_rules simplify differentiate
+lengths nodes expr walk matrix_functions functions evaluate torch_rows trace canonical loops sizes matrix_rules simplify differentiate
 notation writing summing rendering entries printers
 identities match state cuts watching inference shapes autograd terms verify derivative claims reasons conditions
 counterexamples grading checking typeset static panel report magics
 """.split()
 INSIDE = {
     "torch_rows": """
-        table arithmetic indexing activations reductions shaping products constants linear_algebra losses layers aten
+        table arithmetic indexing activations reductions shaping structure products constants linear_algebra losses layers aten
     """.split(),
     "printers": "names levels latex text sympy_form torch_parts torch_code index_code".split(),
 }

@@ -10,7 +10,7 @@ from importlib import import_module
 from .table import ROWS, Axes, NotTraced, Sizes, SplitLeaf, Traced, consecutive
 
 SUBJECTS = (
-    "products arithmetic activations reductions shaping indexing constants linear_algebra losses layers aten".split()
+    "products arithmetic activations reductions shaping structure indexing constants linear_algebra losses layers aten".split()
 )
 for _subject in SUBJECTS:
     import_module(f"{__name__}.{_subject}")
