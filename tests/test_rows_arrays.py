@@ -70,6 +70,8 @@ F.pad(X, (0, 1, 2, 0)), F.pad(x, (1, 1), value=3.0), x.unfold(0, 2, 1), V.unfold
 V.flatten() * torch.cat([v, v, v, v]), torch.tile(v[:3], (2,)) * v
 """
 INDICES = """
+v.median(), torch.median(V, dim=1).values, V[:, torch.tensor([0, 2, 5])], V[torch.tril_indices(4, 4)[0], torch.tril_indices(4, 4)[1]]
+V[:, :4][tuple(torch.triu_indices(4, 4, 1))], torch.index_put(torch.zeros(4, 6), tuple(torch.tril_indices(4, 6, -1)), V[:, 0].repeat(3)[:6])
 x[0], x[-1], x[2], X[0], X[-1, 2], X[:, 1], X[..., -1], X[1, :], X[None, 0], x[1] * x[-2], torch.select(X, 1, 0)
 X.select(0, -1), x[1:], x[:-1], x[:3], x[-3:], x[1:-1], X[1:, :-1], X[:2, 2:], X[:, :-2]
 x[2:] - 2 * x[1:-1] + x[:-2], X[1:] - X[:-1], x[1:][0], x[1:][:-1], v[::2], v[1::2], v[:4:3], V[::2, 1:], V[:, ::3]
@@ -162,7 +164,7 @@ REFUSED = {
     "X[X > 0].sum()": "Tensor.__getitem__",
     "torch.linalg.qr(A)[1]": "qr",
     "torch.linalg.eig(A)[0].abs().sum()": "eig",
-    "torch.median(v)": "median",
+    "torch.cummax(v, 0)[0]": "cummax",
     "torch.masked_select(x, x > 0).sum()": "masked_select",
 }
 

@@ -67,7 +67,7 @@ def _indexed(sizes: Sizes, a: Traced, indices: Sequence[Any]) -> Traced:
     return getitem(sizes, a, _index(indices))
 
 
-@row(aten.index_put, aten.index_put_)
+@row("index_put", aten.index_put, aten.index_put_)
 def _index_put(sizes: Sizes, a: Traced, indices: Sequence[Any], value: Traced, accumulate: bool = False) -> Traced:
     if accumulate:
         raise NotTraced("adding into a tensor by index is not traced")

@@ -6,17 +6,20 @@ of whole numbers.  Writing to a part puts the difference back through the same m
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..expr import Node, Range, add, basis, entry, onehot, selection
+from ..evaluate import evaluate
+from ..expr import Node, Range, add, basis, entry, onehot, product, selection
 from ..lengths import Size
 from ..lengths import plus as size_plus
-from .table import Names, NotTraced, Sizes, Traced, contract, in_order, minus, plus, row, traced, where
+from ..walk import leaves, size_letters
+from .table import Names, NotTraced, Row, Sizes, Traced, contract, in_order, minus, plus, row, traced, where
 
 Operands = list[tuple[Traced, Names]]
 
@@ -128,11 +131,41 @@ def _end(sizes: Sizes, size: Size, given: Any, found: int) -> Size:
 
 
 def one_hot(labels: Traced, classes: Size) -> Traced:
-    """Rows of I for labels; all of I for 0 … n-1."""
+    """Rows of I for labels; all of I for 0 … n-1, and the rows themselves for constants."""
     node: Node = onehot(labels.node, classes)
     if isinstance(labels.node, Range):
         node = selection(labels.node.shape[0], classes, 0)
+    elif len(labels.node.shape) == 1 and not leaves(labels.node) and not size_letters(labels.node):
+        node = _chosen_rows(evaluate(labels.node, {}, {}).long().tolist(), classes)
     return Traced(node, (*labels.axes, (len(labels.node.shape),)))
+
+
+def _chosen_rows(positions: Sequence[int], size: Size) -> Node:
+    """Rows of I at these positions, in order."""
+    count = len(positions)
+    rows = [product([(basis(count, k), (0,)), (basis(size, at), (1,))], (count, size), (0, 1))
+            for k, at in enumerate(positions)]  # fmt: skip
+    return add([(1, row) for row in rows], (count, size))
+
+
+def _indices(of: Callable[..., Tensor]) -> Row:
+    """Row and column numbers of a triangle, which are constants where the sizes are fixed."""
+
+    def rule(_: Sizes, row: int, col: int, offset: int = 0, **_more: Any) -> Traced:
+        values = of(row, col, offset)
+        count = values.shape[1]
+        parts = [
+            (int(values[i, k]), product([(basis(2, i), (0,)), (basis(count, k), (1,))], (2, count), (0, 1)))
+            for i in range(2)
+            for k in range(count)
+        ]
+        return Traced(add(parts, (2, count)), ((0,), (1,)))
+
+    return rule
+
+
+row(torch.triu_indices)(_indices(torch.triu_indices))
+row(torch.tril_indices)(_indices(torch.tril_indices))
 
 
 # ---- reading ------------------------------------------------------------------------------------------------------

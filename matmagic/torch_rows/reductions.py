@@ -243,6 +243,17 @@ def _kthvalue(sizes: Sizes, a: Traced, k: int, dim: int = -1, keepdim: bool = Fa
     return [cut(sizes, whole, dim, k - 1, k) if keepdim else taken(whole, dim % len(a.axes), k - 1), None]
 
 
+@row("median", "nanmedian")
+def _median(sizes: Sizes, a: Traced, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower of the middle entries."""
+    whole = a if dim is not None else Traced(a.node, (tuple(axis for group in a.axes for axis in group),))
+    at = 0 if dim is None else dim % len(a.axes)
+    middle = (sizes.count(whole.sizes(at)) - 1) // 2
+    in_line = ordered(whole, at, False)
+    value = cut(sizes, in_line, at, middle, middle + 1) if keepdim else taken(in_line, at, middle)
+    return value if dim is None else [value, None]
+
+
 @row("nansum")
 def _nansum(_: Sizes, a: Traced, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Traced:
     return summed(a, dim, keepdim)
