@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .expr import Node, Number, Product, Sum, add, elementwise, multiply, number, power, scale, zero
+from .expr import Elementwise, Node, Number, Product, Sum, add, elementwise, multiply, number, power, scale, zero
 from .matrix_functions import NoDerivative
 
 Slope = Callable[..., Node]
@@ -59,6 +59,14 @@ def number_in(node: Node) -> Number | None:
         case Sum(terms=((c, Product(factors=())),)):
             return c
     return None
+
+
+def at_zero(node: Node) -> Node | None:
+    """relu(0) = 0, exp(0) = 1, σ(0) = ½: a function of what cancels."""
+    if not isinstance(node, Elementwise) or any(number_in(a) != 0 for a in node.args):
+        return None
+    value = AT_ZERO.get(node.function)
+    return None if value is None else number(value, node.shape)
 
 
 # ---- slopes -------------------------------------------------------------------------------------------------------
@@ -268,6 +276,17 @@ FUNCTIONS: dict[str, Function] = {
     # x itself, a constant to autograd
     "detach": Function("({0})", r"\operatorname{sg}", "sg", (_flat,)),
 }  # fmt: skip
+
+
+AT_ZERO: dict[str, Number] = {
+    **dict.fromkeys(
+        "expm1 log1p sin tan sinh tanh asin atan asinh atanh erf relu elu step abs sign floor ceil round trunc detach "
+        "maximum minimum".split(),
+        Fraction(0),
+    ),
+    **dict.fromkeys("exp cos cosh sinc".split(), Fraction(1)),
+    "sigmoid": Fraction(1, 2),
+}
 
 
 # ---- plainer forms ------------------------------------------------------------------------------------------------

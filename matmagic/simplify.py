@@ -13,6 +13,7 @@ from fractions import Fraction
 from . import matrix_rules
 from .canonical import is_symmetric, key
 from .expr import Leaf, Node, Number, Power, Product, Sum, add, power, product
+from .functions import at_zero
 from .walk import ordered, rebuild, transform, with_fields
 
 Rule = Callable[[Node], Node | None]
@@ -75,16 +76,19 @@ def wide_sums(node: Node) -> Node | None:
     return None
 
 
-RULES: tuple[Rule, ...] = (like_terms, like_factors, symmetric_transpose, *matrix_rules.ROWS)
+RULES: tuple[Rule, ...] = (at_zero, like_terms, like_factors, symmetric_transpose, *matrix_rules.ROWS)
 
 
 def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = None) -> Node:
     """An equal expression, with the leaves named in `symmetric` equal to their transposes."""
     names = set(symmetric)
     if names:
-        node = transform(
-            node, lambda n: with_fields(n, symmetric=True) if isinstance(n, Leaf) and n.name in names else n
-        )
+
+        def declared(part: Node) -> Node:
+            matrix = isinstance(part, Leaf) and part.name in names and len(part.shape) == 2
+            return with_fields(part, symmetric=True) if matrix else part
+
+        node = transform(node, declared)
     return _rewritten(node, RULES, record)
 
 

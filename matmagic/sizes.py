@@ -39,10 +39,11 @@ from .expr import (
     scale,
     size_of,
 )
+from .functions import at_zero
 from .lengths import Size, length, plus
 from .loops import rolled
 from .trace import Trace, trace
-from .walk import children, rebuild
+from .walk import children, rebuild, transform
 
 HOLE = -1  # the position of a basis vector that a loop moves
 
@@ -73,7 +74,7 @@ def unified(first: Trace, second: Trace) -> Trace:
             "the function computes something else at other sizes or values",
             'if sizes make the difference, fix them: --shapes "x=3"',
         )
-    return replace(first, node=node)
+    return replace(first, node=transform(node, lambda part: at_zero(part) or part))
 
 
 # ---- numbers ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from corefixtures import difference, node_of, traced, value_of, written
 from matmagic import simplify as rows
 from matmagic.canonical import key
 from matmagic.differentiate import differentiate
-from matmagic.expr import Node, Power, Product, Sum, add, power, product
+from matmagic.expr import Elementwise, Node, Power, Product, Sum, add, power, product
 from matmagic.simplify import RULES, expand, simplify
 from matmagic.walk import ordered, transform
 
@@ -88,6 +88,16 @@ def test_simplify_keeps_the_value(function: str, variable: str) -> None:
     inputs = own.inputs(sizes, 3)
     node = differentiate(found.node, found.inputs[variable][0])
     assert difference(value_of(simplify(node), found, inputs, sizes), value_of(node, found, inputs, sizes)) < 1e-12
+
+
+def test_functions_of_what_cancels_are_numbers() -> None:
+    """And no symmetric leaf has other than two axes: a 1 × 1 matrix is a number."""
+    for function in ("torch.relu(x - x)", "torch.maximum(x, y) - torch.maximum(y - y, x - x)", "torch.exp(t - t) * x"):
+        parts = [part for part in ordered(simplify(node_of(function, SHAPES))) if isinstance(part, Elementwise)]
+        assert len(parts) == ("y)" in function)
+    own = written("(c * x).sum() * c ** 2", "x: n 1, c: 1 1")
+    found = traced(own)
+    key(simplify(differentiate(found.node, found.inputs["c"][0]), ["c"]))
 
 
 COLLECTED = {
