@@ -77,7 +77,7 @@ X.select(0, -1), x[1:], x[:-1], x[:3], x[-3:], x[1:-1], X[1:, :-1], X[:2, 2:], X
 x[2:] - 2 * x[1:-1] + x[:-2], X[1:] - X[:-1], x[1:][0], x[1:][:-1], v[::2], v[1::2], v[:4:3], V[::2, 1:], V[:, ::3]
 v.narrow(0, 1, 3), x.narrow(0, 1, 2), torch.narrow(X, 1, 0, 2), v.split(2)[1], torch.split(V, [1, 3])[1]
 v.chunk(3)[0], V.chunk(2, dim=1)[1], torch.tensor_split(v, 4)[1], torch.tensor_split(v, (1, 4))[1], v.chunk(4)[1]
-X[i], X[i, i], x[j], X[[0, 2]], x[[1, 0, 1]], X[:, [0, 2, 1]], X[torch.arange(X.shape[0]), i], X[i][:, 0], x[i] * x
+X[:, [1]], X[[1]], x[[0]], X[[-1], [0]], X[i], X[i, i], x[j], X[[0, 2]], x[[1, 0, 1]], X[:, [0, 2, 1]], X[torch.arange(X.shape[0]), i], X[i][:, 0], x[i] * x
 X[[0, 1], [1, 2]], torch.gather(X, 1, i[:, None]), X.gather(1, i.unsqueeze(1)).squeeze(1)
 torch.index_select(X, 0, j), X.index_select(1, i), torch.take_along_dim(X, i[:, None], 1)
 F.one_hot(i, 5).double() * x[:, None], X @ F.one_hot(i, X.shape[1]).double().T, F.embedding(j, X)

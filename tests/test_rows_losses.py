@@ -262,6 +262,22 @@ def test_a_bound_that_is_reached_is_refused() -> None:
         found(written("F.normalize(1e-14 * X)", "X: n m"))
 
 
+ROWS_OF_ZEROS = """
+F.relu(X - 1).norm(dim=1)                             | X: n m              | X
+F.normalize(F.relu(X - 1), dim=1)                     | X: n m              | X
+F.rms_norm(F.relu(X - 1), (X.shape[1],))              | X: n m              | X
+torch.triu(X[:, :X.shape[0]], 1).norm(dim=1).sum()    | X: n m              | X
+torch.where(X > 1, X, 0.0).norm(dim=0)                | X: n m              | X
+"""
+
+
+@pytest.mark.parametrize(("call", "shapes", "variables"), rows(ROWS_OF_ZEROS))
+def test_rows_of_zeros(call: str, shapes: str, variables: tuple[str, ...]) -> None:
+    """Where relu, a condition or a triangle makes rows of zeros, torch's slope of their norm is 0."""
+    own = written(call, shapes)
+    agree(own, found(own), variables)
+
+
 DISTRIBUTIONS = """
 Normal(x, v).log_prob(z)                              | x: n, v: n, z: n    | x v z
 Normal(0.0, 1.0).log_prob(x).sum()                    | x: n                | x

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..evaluate import evaluate
-from ..expr import Node, Range, add, basis, entry, onehot, product, selection
+from ..expr import Node, Range, add, basis, entry, number, onehot, product, selection
+from ..functions import number_in
 from ..lengths import Size
 from ..lengths import plus as size_plus
 from ..walk import leaves, size_letters
@@ -74,9 +75,11 @@ def _indexed(sizes: Sizes, a: Traced, items: Sequence[Any]) -> Index:
 
 
 def _labels(item: Any) -> Traced:
-    """A tensor of whole numbers; a list of them as one."""
+    """A tensor of whole numbers; a list of them as one.  A list of one makes an axis of size 1."""
     if isinstance(item, Traced):
         return in_order(item)
+    if len(item) == 1 and isinstance(item[0], int):
+        return Traced(number(item[0]), ((),))
     if not all(isinstance(k, int) and k >= 0 for k in item):
         raise NotTraced("indexing with this list is not traced")
     terms = [(k, basis(len(item), position)) for position, k in enumerate(item)]
@@ -133,7 +136,10 @@ def _end(sizes: Sizes, size: Size, given: Any, found: int) -> Size:
 def one_hot(labels: Traced, classes: Size) -> Traced:
     """Rows of I for labels; all of I for 0 … n-1, and the rows themselves for constants."""
     node: Node = onehot(labels.node, classes)
-    if isinstance(labels.node, Range):
+    fixed = None if labels.node.shape else number_in(labels.node)
+    if fixed is not None:
+        node = basis(classes, size_plus(classes, int(fixed)) if fixed < 0 else int(fixed))
+    elif isinstance(labels.node, Range):
         node = selection(labels.node.shape[0], classes, 0)
     elif len(labels.node.shape) == 1 and not leaves(labels.node) and not size_letters(labels.node):
         node = _chosen_rows(evaluate(labels.node, {}, {}).long().tolist(), classes)

@@ -7,11 +7,12 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 
 from ..expr import permute, power, triangle
 from .indexing import cut, getitem
-from .reductions import variance
+from .reductions import may_vanish, variance
 from .shaping import cat
 from .table import (
     NotTraced,
@@ -82,9 +83,10 @@ def _layer_norm(
 def _rms_norm(
     _: Sizes, a: Traced, normalized_shape: Sequence[int], weight: Traced | None = None, eps: float | None = None
 ) -> Traced:
-    """a / √(mean a² + ε); torch's own ε of 2e-16 is left out."""
+    """a / √(mean a² + ε); torch's own ε of 2e-16 is left out where no row is likely to be of zeros."""
     squares = mean(raised(a, 2), range(-len(normalized_shape), 0), True)
-    return _scaled(over(a, _deviation(squares, eps or 0)), weight, None)
+    own = 0.0 if eps is None and not may_vanish(a) else torch.finfo(torch.float64).eps if eps is None else eps
+    return _scaled(over(a, _deviation(squares, own)), weight, None)
 
 
 @row(F.batch_norm)

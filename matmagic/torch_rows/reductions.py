@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..expr import add, number, power, triangle
+from .. import walk
+from ..expr import Elementwise, Triangle, add, number, power, triangle
 from .indexing import cut, taken
 from .table import (
     NotTraced,
@@ -35,6 +36,8 @@ from .table import (
     vector,
     where,
 )
+
+ZEROING = frozenset("relu where clamp maximum minimum step".split())  # functions that can be 0 on whole regions
 
 
 @row("sum")
@@ -122,10 +125,18 @@ def _corrcoef(_: Sizes, a: Traced) -> Traced:
 # ---- norms --------------------------------------------------------------------------------------------------------
 
 
+def may_vanish(a: Traced) -> bool:
+    """Whether rows of zeros are no single points: relu, conditions and triangles make them."""
+    made = {part.function for part in walk.ordered(a.node) if isinstance(part, Elementwise)}
+    return bool(made & ZEROING) or any(isinstance(part, Triangle) for part in walk.ordered(a.node))
+
+
 def vector_norm(a: Traced, order: float, dim: Any = None, keepdim: bool = False) -> Traced:
-    """(Σ |a|^p)^(1/p) along axes, and its limits."""
+    """(Σ |a|^p)^(1/p) along axes, and its limits; of a row of zeros the slope is 0, as torch has it."""
     if order == 2:
-        return raised(summed(raised(a, 2), dim, keepdim), Fraction(1, 2))
+        squares = summed(raised(a, 2), dim, keepdim)
+        rows = dim is not None and squares.node.shape and may_vanish(a)
+        return applied("root", squares) if rows else raised(squares, Fraction(1, 2))
     size = applied("abs", a)
     if order == 1:
         return summed(size, dim, keepdim)
