@@ -292,7 +292,7 @@ def _cosine_similarity(_: Sizes, a: Traced, b: Traced, dim: int = 1, eps: float 
 def _normalize(_: Sizes, a: Traced, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Traced:
     """a / ‖a‖ along an axis; the bound stays where rows of zeros are no single points"""
     norm = vector_norm(a, p, dim, keepdim=True)
-    return over(a, applied("maximum", norm, eps) if may_vanish(a) else norm)
+    return over(a, applied("maximum", norm, eps) if norm.node.shape and may_vanish(a) else norm)
 
 
 def distance(a: Traced, b: Traced, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Traced:
