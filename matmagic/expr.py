@@ -142,8 +142,9 @@ def _collected(terms: Iterable[tuple[float | Fraction, Node]]) -> list[tuple[Num
     """Equal terms as one."""
     totals: dict[Node, Number] = {}
     for coefficient, term in terms:
-        totals[term] = exact(totals.get(term, Fraction(0)) + exact(coefficient))
-    return [(c, t) for t, c in totals.items() if c != 0]
+        own = exact(coefficient)
+        totals[term] = exact(totals[term] + own) if term in totals else own
+    return [(c, t) for t, c in totals.items() if c]
 
 
 def _opened(terms: Iterable[tuple[Number, Node]]) -> Iterable[tuple[Number, Node]]:
@@ -427,7 +428,8 @@ def entry(node: Node, axis: int, position: Size) -> Node:
     rest = node.shape[:axis] + node.shape[axis + 1 :]
     match node:
         case Sum(terms=terms):
-            return add([(c, entry(t, axis, position)) for c, t in terms], rest)
+            taken_terms = ((c, entry(t, axis, position)) for c, t in terms)
+            return add([(c, t) for c, t in taken_terms if not isinstance(t, Sum) or t.terms], rest)
         case Power(base=base, exponent=p):
             return power(entry(base, axis, position), p)
         case Elementwise(function=function, args=args):
