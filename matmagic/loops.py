@@ -8,6 +8,7 @@ stays as it is.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -129,11 +130,13 @@ def _rolled_product(node: Product, sizes: Mapping[str, int]) -> Node:
     if all(len(members) <= FEW for members in groups.values()):
         return node
     for skeleton, members in groups.items():
-        run = _run(skeleton, [at for _, at in members], sizes) if len(members) > FEW else None
+        visits = Counter(at for _, at in members)
+        often = set(visits.values())
+        run = _run(skeleton, list(visits), sizes) if len(visits) > FEW and len(often) == 1 else None
         if run is None or run.masks or len(run.counts) != 1:
             kept += [factor for part, _ in members for factor in part]
         else:
-            kept.append((of("prod", run.lifted(skeleton)[0]), ()))
+            kept.append((power(of("prod", run.lifted(skeleton)[0]), often.pop()), ()))
     return product(kept, node.shape, range(rank))
 
 

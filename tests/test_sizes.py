@@ -58,6 +58,16 @@ def test_a_loop_has_the_key_of_what_it_computes(loop: str) -> None:
     assert not any(isinstance(part, Basis) for part in ordered(traced(loop, SHAPES).node))
 
 
+@pytest.mark.parametrize("power", ["** 2", "** 3", "** -1", "* s", "** 0.5"])
+def test_a_product_over_every_entry_may_stand_in_a_power(power: str) -> None:
+    own = written(f"s = 1.0\nfor v in z:\n    s = s * (1 + 0.1 * torch.sin(v))\nreturn s {power}", SHAPES)
+    found = traced(own)
+    sizes = own.sizes()
+    inputs = own.inputs(sizes, 5)
+    slope = value_of(differentiate(found.node, found.inputs["z"][0]), found, inputs, sizes)
+    assert difference(squeezed(slope), squeezed(truth(own, inputs, "z"))) < 1e-11
+
+
 USED_ON = {
     "a stack in a product": "(torch.stack([x[i] ** 2 for i in range(x.shape[0])]) * y).sum()",
     "a stack in a matrix product": "B @ torch.stack([x[i] * y[i] for i in range(x.shape[0])])",
