@@ -24,9 +24,11 @@ from .capture import Subject
 from .claims import claim_of_option, parse_claim
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
+from .entry_forms import Entries
 from .errors import OptionError, ResultError, TraceError
 from .expr import Node
 from .grading import Claim, Grade, grade_claims
+from .left_sides import left_side, one_entry
 from .matrix_functions import NoDerivative
 from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
@@ -36,6 +38,7 @@ from .printers.torch_code import torch_code
 from .rendering import notation
 from .shapes import Shapes
 from .sizes import followed
+from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds
 from .verify import Verdict, draws, reads_one_triangle, traced_draw, verify
 
@@ -244,12 +247,52 @@ class Check:
         outer = tuple(self.value(first).shape)
         kind = forms.kind_of(outer, inner, order)
         ranks = (sum(s != 1 for s in outer), sum(s != 1 for s in inner))
-        left = forms.left_side(self.subject.symbol, names, kind, ranks[1] == 0, ranks)
+        left = left_side(self.subject.symbol, names, kind, ranks)
         if match is None and traced is not None and found is not None and isinstance(found.math, Listed):
             match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
         math, code = (found.math, found.code) if found else (None, None)
         uses = (match,) if match else ()
-        return Derivative(variable, kind, *left, math, code, match, uses, verdict, self.own_value(variable))
+        alone = Derivative(variable, kind, *left, math, code, match, uses, verdict, self.own_value(variable))
+        indices = 2 * ranks[1] if order == 2 else sum(ranks)
+        plain = math is not None and (kind in ("gradient", "jacobian") or indices < 3)
+        if traced is None or node is None or code is None or len(names) > 1 or plain:
+            return alone
+        return self.with_lines(alone, node, traced, one_entry(self.subject.symbol, names, kind, ranks))
+
+    def with_lines(self, found: Derivative, node: Node, traced: Trace, left: tuple[str, str]) -> Derivative:
+        """The derivative as it is written if it has no matrix notation: as a differential, in vec form, entry by entry."""
+        name, order, symbol = found.variable, self.options.order, self.subject.symbol
+        truths = [(own, derivative_of(self.subject, own, name, order)) for own in self.draws[:3]]
+        truths = [(own, truth) for own, truth in truths if bool(torch.isfinite(truth).all())]
+        of = (latex_name(symbol), text_name(symbol))
+        of = left_side(symbol, [name], "gradient", (0, len(self.shapes.of[name]))) if order == 2 else of
+        wide = TensorForms(traced, name, node, of, self.shapes.of, order, self.symmetric).equations()
+        lines = [
+            line for line in wide if not self.misread(line.math) and all(line.agrees(a, name, b) for a, b in truths)
+        ]
+        one = self.one_entry(found, Entries(traced, name, node, self.shapes.of), truths)
+        lines += [Equation(*left, one, found.code or "", "")] if one is not None else []
+        if not lines:
+            return replace(found, math=None)
+        main = lines[0]
+        kept = tuple(line for line in lines if line is main or len(line.text) <= TOO_LONG)
+        left = (main.left_latex, main.left_text)
+        return replace(
+            found, left_latex=left[0], left_text=left[1], math=main.math, lines=kept, code_left=found.left_text
+        )
+
+    def one_entry(
+        self, found: Derivative, entries: Entries, truths: Sequence[tuple[Mapping[str, Tensor], Tensor]]
+    ) -> Math | None:
+        """The formula of one entry, the simpler one of two; None where there is none that holds."""
+        math, known = entries.formula(), found.math
+        known = None if known is None or entries.misread(known) else known
+        if math is None or self.misread(math):
+            return known
+        if known is not None and _simpler(text(known), text(math)):
+            return known
+        held = all(entries.agree(math, own, self.sizes(own), truth) for own, truth in truths[:2])
+        return math if held else known
 
     def code(self, traced: Trace) -> Callable[[Math], str]:
         """Writes notation as torch code in the user's names."""
@@ -269,7 +312,7 @@ class Check:
         """The answers of the cell, then those of the options."""
         claims: list[Claim] = [*self.subject.claims, *(claim_of_option(c, self.subject) for c in self.options.claims)]
         asked = [(d.variable, self.options.order) for d in derivatives]
-        right = {(d.variable, self.options.order): d.text for d in derivatives}
+        right = {(d.variable, self.options.order): d.answer_text for d in derivatives}
         pretty = [self.pretty(c.text) for c in claims]
         return grade_claims(self.subject, self.shapes, self.assume, self.options, asked, claims, right, pretty)
 
@@ -359,6 +402,11 @@ class Check:
         if any(d.code is None for d in derivatives) and not limits:
             notes.append(Note("limit", "no closed form found"))
         return tuple(notes)
+
+
+def _simpler(known: str, other: str) -> bool:
+    """Whether a formula with parts in matrix notation is better than one with entries only: shorter, or without a sum."""
+    return len(known) + 15 < len(other) or ("Σ" in other and "Σ" not in known)
 
 
 @dataclass(frozen=True)

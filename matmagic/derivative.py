@@ -20,12 +20,14 @@ from torch import Tensor
 from .differentiate import differentiate
 from .expr import Call, Leaf, Node, add, basis, product
 from .expr import transpose as turned
+from .kronecker import laid_out, stacked
+from .left_sides import index_of
 from .lengths import Size
 from .match import Bound, match
 from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose
 from .places import namespace
 from .printers.index_code import index_code
-from .printers.latex import INDICES, latex
+from .printers.latex import latex
 from .printers.names import latex_name, text_name
 from .printers.sympy_form import sympy_form
 from .printers.text import text
@@ -34,6 +36,7 @@ from .printers.torch_parts import PRODUCT, size_code
 from .rendering import NoNotation, notation
 from .simplify import simplify, written_out
 from .state import leave_no_trace
+from .tensor_forms import TOO_LONG, Equation
 from .torch_rows import Axes
 from .trace import Trace
 from .verify import Verdict
@@ -41,7 +44,6 @@ from .walk import ordered, written_size
 
 LONGEST = 1000  # nodes of an expression that is written out; nobody reads a longer formula
 SYMMETRIC = frozenset({"symmetric", "positive-definite", "diagonal"})  # properties under which Aᵀ is A
-SUBSCRIPT = dict(zip("xaehijklmnoprstuv", "ₓₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥ", strict=True))
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,9 @@ class Formula:
 class Derivative:
     """The derivative of f by one variable.
 
-    `latex`, `text` and `code` are None where no closed form was found; `verdict` says what was compared with what.
+    `latex` and `text` are the right-hand side: a differential, where the derivative has more than two indices; then its
+    vec form and its entries are further `lines`.  They and `code` are None where no closed form was found; `verdict` says
+    what was compared with what.
     """
 
     variable: str
@@ -170,6 +174,8 @@ class Derivative:
     uses: tuple[Match | ByEntries, ...]
     verdict: Verdict
     value: Tensor | None = None  # at the notebook's own tensors
+    lines: tuple[Equation, ...] = ()  # all ways to write it, where there is more than one
+    code_left: str = ""  # what the code is, where that is not what stands on the left
 
     @cached_property
     def latex(self) -> str | None:
@@ -186,6 +192,12 @@ class Derivative:
         """The right-hand side as a SymPy expression, or None; SymPy is imported here."""
         with leave_no_trace():
             return None if self.math is None else sympy_form(self.math)
+
+    @property
+    def answer_text(self) -> str | None:
+        """What an answer should have been: the formula; of several lines the entries, with their left side."""
+        plain = [(line.left_text, line.text) for line in self.lines if not line.increment]
+        return " = ".join(plain[0] if plain else (self.left_text, self.text or "")) if self.lines else self.text
 
     @property
     def value_text(self) -> str:
@@ -205,7 +217,7 @@ class Derivative:
             )
 
     def __str__(self) -> str:
-        return f"{self.left_text} = {self.text or 'no closed form'}"
+        return f"{self.left_text} = {self.text or self.code or 'no closed form'}"
 
 
 def _rounded(numbers: Any) -> str:
@@ -249,22 +261,27 @@ def formulas(
     axes = {name: own for name, (_, own) in trace.inputs.items()}
     gradient = not trace.node.shape and order == 1 and len(variables) == 1
     like = axes[variables[0]] if gradient else None
+    flat = any(len(group) > 1 for own in (*axes.values(), trace.axes) for group in own)
     with suppress(ValueError):
-        flat = any(len(group) > 1 for own in (*axes.values(), trace.axes) for group in own)
         if not flat and written_size(node) < LONGEST:
             math = notation(written_out(node))
             form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
             yield Formula(math, torch_code(math, axes, shapes, form))
+    outer = _counted(trace.axes) if order == 1 else _counted(axes[variables[0]])
+    inner = _counted(axes[variables[0]]) if len(variables) == 1 else [(0,)]
+    start = sum(map(len, outer))
+    groups = [*outer, *(tuple(start + axis for axis in group) for group in inner)]
+    with suppress(ValueError):
+        if flat and like is None and len(groups) == 2 and written_size(node) < LONGEST:
+            math = stacked(node, groups[0], groups[1])
+            if len(text(math)) < TOO_LONG:
+                yield Formula(math, torch_code(math, axes, shapes, "m,n"))
     with suppress(ValueError):
         code = index_code(node, axes, shapes)
         if like is not None:
             plain = all(len(group) == 1 for group in like)
             yield Formula(None, code if plain else f"({code}).reshape({variables[0]}.shape)")
             return
-        outer = _counted(trace.axes) if order == 1 else _counted(axes[variables[0]])
-        inner = _counted(axes[variables[0]]) if len(variables) == 1 else [(0,)]
-        start = sum(map(len, outer))
-        groups = [*outer, *(tuple(start + axis for axis in group) for group in inner)]
         if any(len(group) != 1 for group in groups):
             sizes = [" * ".join(size_code(node.shape[a], shapes).at_least(PRODUCT) for a in g) or "1" for g in groups]
             code = f"({code}).reshape({', '.join(sizes)})"
@@ -277,11 +294,11 @@ def _counted(axes: Axes) -> Axes:
 
 
 def statement(trace: Trace) -> Math | None:
-    """What f is, as typed; None where its result is flattened or has no notation."""
-    if any(len(group) > 1 for group in trace.axes) or written_size(trace.node) > LONGEST:
+    """What f is, as typed; None where it has no notation."""
+    if written_size(trace.node) > LONGEST:
         return None
     try:
-        return notation(trace.node, collect=False)
+        return laid_out(trace.node, trace.axes, collect=False)
     except NoNotation:
         return None
 
@@ -299,31 +316,6 @@ def kind_of(outputs: Sequence[int], inputs: Sequence[int], order: int) -> str:
     if wide[0] == 0:
         return "gradient"
     return "jacobian" if wide[0] == 1 and wide[1] <= 1 else "derivative"
-
-
-def left_side(name: str, variables: Sequence[str], kind: str, scalar: bool, ranks: tuple[int, int]) -> tuple[str, str]:
-    r"""What stands on the left, in LaTeX and text: \nabla_x f, \partial f / \partial x, with indices for tensors."""
-    f, f_text = latex_name(name), text_name(name)
-    xs, xs_text = ", ".join(map(latex_name, variables)), ", ".join(map(text_name, variables))
-    if len(variables) > 1:
-        xs, xs_text = f"({xs})", f"({xs_text})"
-    if kind == "hessian":
-        return rf"\nabla_{{{xs}}}^2 {f}", f"∇²{index_of(xs_text)} {f_text}"
-    if kind == "gradient" and not scalar:
-        return rf"\nabla_{{{xs}}} {f}", f"∇{index_of(xs_text)} {f_text}"
-    out, inner = INDICES[: ranks[0]], INDICES[ranks[0] : sum(ranks)]
-    if kind == "derivative" and sum(ranks) > 2:
-        below = f"_{{{inner}}}" if inner else ""
-        return (
-            rf"\frac{{\partial {f}_{{{out}}}}}{{\partial {xs}{below}}}",
-            f"∂{f_text}_{out}/∂{xs_text}" + (f"_{inner}" if inner else ""),
-        )
-    return rf"\frac{{\partial {f}}}{{\partial {xs}}}", f"∂{f_text}/∂{xs_text}"
-
-
-def index_of(name: str) -> str:
-    """The variable under ∇: ∇ₓ, or ∇_A where Unicode has no such letter."""
-    return SUBSCRIPT.get(name, f"_{name}")
 
 
 def has_indices(math: Math) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from matmagic import typeset
@@ -71,11 +72,17 @@ def text(report: Report) -> str:
     lines = [f"{report.statement_text or report.signature_text}   {report.shapes_text}".rstrip()]
     for derivative in shown(report):
         lines.append(" · ".join(part for part in _result(derivative) if part))
+        lines += [f"  {line}" for line in further_text(derivative)]
         if value := _value(derivative):
             lines += ["  at the notebook's tensors:", *("  " + row for row in value.splitlines())]
     lines += [grade.sentence for grade in report.claims]
     lines += [note.text for note in report.notes]
-    lines += [f"{d.left_text} in torch: {d.code}" for d in shown(report) if d.code]
+    for derivative in shown(report):
+        if derivative.code and derivative.text is not None:
+            code = wrapped(derivative.code)
+            lines.append(
+                f"{code_left(derivative)} in torch:" + (f"\n{indent(code, '  ')}" if "\n" in code else f" {code}")
+            )
     return "\n".join(lines)
 
 
@@ -86,13 +93,60 @@ def _result(derivative: Derivative) -> tuple[str, str, str]:
 
 
 def formula_text(derivative: Derivative) -> str:
-    """∇ₓ f = (A + Aᵀ) x, or that there is none."""
+    """∇ₓ f = (A + Aᵀ) x; that it follows in torch, or that there is none."""
     if derivative.text is not None:
         return f"{derivative.left_text} = {derivative.text}"
+    if derivative.code:
+        return f"{derivative.left_text} in torch"
     missing = f"{derivative.left_text}: no closed form found"
     if derivative.verdict.autograd_ok:
         missing += f"; autograd's {derivative.kind}, checked by differences"
     return missing
+
+
+def further_text(derivative: Derivative) -> list[str]:
+    """The other ways to write a derivative, and what their letters mean; the code of one that has no formula."""
+    if derivative.text is None:
+        return wrapped(derivative.code).splitlines() if derivative.code else []
+    found = []
+    for k, line in enumerate(derivative.lines):
+        found += [f"{line.left_text} = {line.text}"] if k else []
+        found += [f"where {line.where}"] if line.where else []
+    return found
+
+
+def code_left(derivative: Derivative) -> str:
+    """What the code is: the derivative itself, where the formula is a differential."""
+    return derivative.code_left or derivative.left_text
+
+
+def wrapped(code: str, width: int = 100) -> str:
+    """Code in lines of about this width, broken inside brackets only, so that it stays Python; a line for each name.
+
+    >>> print(wrapped("(v1 := torch.exp(x), v1 * v1)[-1]"))
+    (v1 := torch.exp(x),
+     v1 * v1)[-1]
+    >>> print(wrapped("torch.outer(a + b, a - b)", 22))
+    torch.outer(a + b,
+      a - b)
+    """
+    names = code.startswith("(v1 := ")
+    lines, depth, breaks = [""], 0, [0, 0]  # places after a space, after a comma
+    for letter in code:
+        depth += (letter in "([{") - (letter in ")]}")
+        lines[-1] += letter
+        if letter != " " or not depth:
+            continue
+        comma = lines[-1].endswith(", ")
+        if comma and depth == 1 and names:
+            lines, breaks = [*lines[:-1], lines[-1].rstrip(), " "], [0, 0]
+            continue
+        if len(lines[-1]) > width and max(breaks) > 2:
+            at = breaks[1] if breaks[1] > width // 2 else breaks[0]
+            lines[-1:] = [lines[-1][:at].rstrip(), "  " + lines[-1][at:]]
+            breaks = [0, 0]
+        breaks = [len(lines[-1]), len(lines[-1]) if comma else breaks[1]]
+    return "\n".join(lines)
 
 
 def identity_text(match: Match | ByEntries) -> str:
@@ -104,7 +158,7 @@ def identity_text(match: Match | ByEntries) -> str:
 def _value(derivative: Derivative) -> str:
     """The numbers, where they fit into the card or are all there is."""
     value = derivative.value_text
-    return value if derivative.text is None or "\n" not in value else ""
+    return value if (derivative.text or derivative.code) is None or "\n" not in value else ""
 
 
 # LaTeX
@@ -112,7 +166,7 @@ def _value(derivative: Derivative) -> str:
 
 def latex(report: Report) -> str:
     """The formulas as one display; "" if there is none."""
-    equations = [(d.left_latex, d.latex) for d in shown(report) if d.latex is not None]
+    equations = [pair for d in shown(report) for pair in _equations(d)]
     if not equations:
         return ""
     if len(equations) == 1:
@@ -121,6 +175,12 @@ def latex(report: Report) -> str:
         body = " \\\\\n".join(f"{left} &= {right}" for left, right in equations)
         body = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
     return f"$${portable(body)}$$"
+
+
+def _equations(derivative: Derivative) -> list[tuple[str, str]]:
+    """Left and right side of each line."""
+    main = [] if derivative.latex is None else [(derivative.left_latex, derivative.latex)]
+    return main + [(line.left_latex, line.latex) for line in derivative.lines[1:]]
 
 
 def portable(source: str) -> str:
@@ -147,12 +207,21 @@ def page(report: Report) -> str:
 
 
 def _codes(report: Report) -> Rows:
-    return [(_label(report, d), d.code) for d in shown(report) if d.code]
+    """The code of each derivative; with an increment that of its differential and of its vec form."""
+    found = []
+    for d in shown(report):
+        steps = [(line.left_text, line.code) for line in d.lines if line.increment]
+        label = code_left(d) if steps else _label(report, d)
+        found += [(label, d.code), *steps] if d.code else []
+    return found
 
 
 def _sources(report: Report) -> Rows:
-    found = [d for d in shown(report) if d.latex is not None]
-    return [(_label(report, d), portable(f"{d.left_latex} = {d.latex}")) for d in found]
+    return [
+        (_label(report, d) if k == 0 else "", portable(f"{left} = {right}"))
+        for d in shown(report)
+        for k, (left, right) in enumerate(_equations(d))
+    ]
 
 
 def _values(report: Report) -> Rows:
@@ -161,7 +230,7 @@ def _values(report: Report) -> Rows:
 
 def _label(report: Report, derivative: Derivative) -> str:
     """Whose row it is, where that is a question."""
-    return derivative.left_text if len(shown(report)) > 1 else ""
+    return code_left(derivative) if len(shown(report)) > 1 else ""
 
 
 FIELDS = (("torch code", _codes), ("LaTeX", _sources), ("value", _values))
@@ -210,14 +279,25 @@ def _header(report: Report, formula: Formula) -> str:
 
 def _derivative(derivative: Derivative, formula: Formula) -> str:
     if derivative.latex is not None and derivative.text is not None:
-        right = re.sub("^-", "{-}", derivative.latex)  # a sign, not a difference: no space after it
-        equation = f"{derivative.left_latex} = {right}"
-        size = f"{_SCROLL};font-size:1.45em;padding:.15em 0"
-        head = f'<div style="{size}">{formula(equation, formula_text(derivative), False)}</div>'
+        head = _line(derivative.left_latex, derivative.latex, formula_text(derivative), formula, "1.45em")
+        for k, line in enumerate(derivative.lines):
+            head += _line(line.left_latex, line.latex, f"{line.left_text} = {line.text}", formula, "1.2em") if k else ""
+            head += f'<div style="font-size:.9em;{_FAINT}">where {escape(line.where)}</div>' if line.where else ""
+    elif derivative.code:
+        left = f'<span style="font-size:1.15em">{formula(derivative.left_latex, derivative.left_text, True)}</span>'
+        block = f"{_PRE};white-space:pre-wrap;max-height:16em;overflow-y:auto"
+        code = f'<pre tabindex="0" style="{block}">{escape(wrapped(derivative.code, 84))}</pre>'
+        head = f'<div>{left} <span style="{_FAINT}">in torch</span></div>{code}'
     else:
         head = f"<div>{escape(formula_text(derivative))}</div>"
     identity = f"<div>{_identity(derivative.identity)}</div>" if derivative.identity else ""
     return f'<div style="margin:.2em 0 .7em">{head}{identity}{_verdict(derivative)}{_numbers(derivative)}</div>'
+
+
+def _line(left: str, right: str, words: str, formula: Formula, size: str) -> str:
+    """An equation that scrolls where it is wide."""
+    equation = f"{left} = {re.sub('^-', '{-}', right)}"  # a sign, not a difference: no space after it
+    return f'<div style="{_SCROLL};font-size:{size};padding:.15em 0">{formula(equation, words, False)}</div>'
 
 
 def _identity(match: Match | ByEntries) -> str:

@@ -47,6 +47,8 @@ def derivative(**changes: Any) -> SimpleNamespace:
             "identity": match(),
             "verdict": verdict(),
             "value_text": "",
+            "lines": (),
+            "code_left": "",
         }
         | changes
     )

@@ -55,7 +55,8 @@ def test_what_is_made_of_a_gradient_is_refused(body: str) -> None:
 STATEMENTS = {  # function -> f as it is shown; None: not shown
     "torch.norm(X.mean(1))": "√(𝟏ᵀ Xᵀ X 𝟏 / m²)",
     "torch.norm(torch.diagonal(X @ X.T))": "‖X^⊙2 𝟏‖",
-    "X.reshape(-1)": None,
+    "X.reshape(-1)": "vec(Xᵀ)",
+    "torch.stack([X, X]).reshape(-1)": None,
     "X.T": "Xᵀ",
     "((X.T @ X - torch.eye(X.shape[1])) ** 2).sum()": "‖Xᵀ X − I‖_F²",
 }

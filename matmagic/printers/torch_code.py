@@ -64,6 +64,7 @@ from .torch_parts import (
     Piece,
     Shapes,
     commutation_code,
+    contiguous,
     number_code,
     position_code,
     size_code,
@@ -261,9 +262,8 @@ class _Printer:
                 return Code(commutation_code(rows, columns, self.shapes), ATOM, MATRIX)
         codes = [self.code(part) for part in (math.left, math.right)]
         codes = [self.to(c, COLUMN) if c.form == FLAT else c for c in codes]
-        texts = [c.text if c.text.startswith("torch.eye") else f"{c.at_least(ATOM)}.contiguous()" for c in codes]
         form = COLUMN if all(c.form == COLUMN for c in codes) else MATRIX
-        return Code(f"torch.kron({', '.join(texts)})", ATOM, form)
+        return Code(f"torch.kron({', '.join(map(contiguous, codes))})", ATOM, form)
 
     def filled(self, kind: str, shape: tuple[Size, ...], form: str) -> Code:
         if not shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,16 @@ class Piece:
 
     def at_least(self, level: int) -> str:
         return self.text if self.level >= level else f"({self.text})"
+
+
+def contiguous(code: Piece) -> str:
+    """The code of a contiguous tensor, which torch.kron needs.
+
+    >>> contiguous(Piece("A.T", ATOM)), contiguous(Piece("torch.eye(A.shape[0])", ATOM))
+    ('A.T.contiguous()', 'torch.eye(A.shape[0])')
+    """
+    fresh = re.fullmatch(r"torch\.(eye|ones)\([^()]*\)", code.text)
+    return code.text if fresh else f"{code.at_least(ATOM)}.contiguous()"
 
 
 def number_code(value: Number) -> Piece:
