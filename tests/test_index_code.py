@@ -179,7 +179,9 @@ def test_code_grows_with_the_graph_only() -> None:
 
 def test_names_made_up_are_none_of_the_arguments() -> None:
     v1, axes = input_leaf("v1", ("n", "n"))
-    long = elementwise("exp", product([(v1, (0, 2)), (v1, (2, 3)), (v1, (3, 1))], ("n", "n"), (0, 1)))
+    long: Node = v1
+    for _ in range(8):
+        long = elementwise("exp", product([(long, (0, 2)), (v1, (2, 3)), (long, (3, 1))], ("n", "n"), (0, 1)))
     code = index_code(product([(long, (0, 1)), (long, (1, 0))], (), ()), {"v1": axes}, {"v1": ("n", "n")})
     assert "v2 := " in code and "v1 := " not in code
 

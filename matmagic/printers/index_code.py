@@ -1,8 +1,8 @@
 """An expression as torch code without notation: sums of products as torch.einsum over the function's arguments.
 
 The last resort where there is no matrix form, so it covers every node.  The value has the node's axes, each once, in
-order.  Parts that are used twice or are long get a name, `(v1 := …, … v1 …)[-1]`, so that the code stays one expression
-of about the size of the graph.  It is meant to be run with float64 as default dtype.
+order.  In a long one, parts that are used twice or are long get a name, `(v1 := …, … v1 …)[-1]`, so that the code stays one
+expression of about the size of the graph.  It is meant to be run with float64 as default dtype.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ..functions import code_of
 from ..lengths import Size
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..places import steps
-from ..walk import children, ordered
+from ..walk import children, ordered, written_size
 from .torch_parts import (
     ATOM,
     POWER,
@@ -51,6 +51,7 @@ from .torch_parts import (
     slice_code,
 )
 
+PLAIN_SIZE, PLAIN = 300, 1500  # nodes and characters of code that needs no names
 SHORT, LONG = 40, 400  # characters: longer parts get a name, those used once only where Python's parser minds depth
 
 LETTERS = "".join(dict.fromkeys("ijklpqrstuv" + ascii_letters))
@@ -78,6 +79,12 @@ def index_code(node: Node, inputs: Mapping[str, Axes], shapes: Shapes) -> str:
     >>> index_code(product([(x, (0,)), (x, (1,))], ("n", "n"), (0, 1)), {"x": ((0,),)}, {"x": ("n",)})
     'torch.einsum("i,j->ij", x, x)'
     """
+    if written_size(node) < PLAIN_SIZE:
+        plain = _Writer(inputs, shapes)
+        for part in ordered(node):
+            plain.known[part] = plain.code(part)
+        if len(plain.known[node].tensor) <= PLAIN:
+            return plain.known[node].tensor
     writer = _Writer(inputs, shapes)
     uses = Counter(child for part in ordered(node) for child in children(part))
     for part in ordered(node):
