@@ -162,6 +162,68 @@ def unknown() -> FakeReport:
     )
 
 
+def line(**changes: Any) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{
+            "left_latex": r"\mathrm{d}f",
+            "left_text": "df",
+            "latex": r"\mathrm{d}X^{\top}\,X + X^{\top}\,\mathrm{d}X",
+            "text": "dXᵀ X + Xᵀ dX",
+            "code": "dX.T @ X + X.T @ dX",
+            "increment": "dX",
+            "where": "",
+        }
+        | changes
+    )
+
+
+def tensor() -> FakeReport:
+    """A derivative with four indices: a differential, its vec form, its entries."""
+    main = line()
+    by_columns = line(
+        left_latex=r"\operatorname{vec}(\mathrm{d}f)",
+        left_text="vec(df)",
+        latex=r"(X^{\top} \otimes I) K_{nm} \operatorname{vec}(\mathrm{d}X)",
+        text="(Xᵀ ⊗ I) K_nm vec(dX)",
+        code="torch.kron(X.T.contiguous(), torch.eye(2)) @ dX.T.reshape(-1)",
+        where="K_nm vec(X) = vec(Xᵀ)",
+    )
+    entries = line(
+        left_latex=r"\frac{\partial f_{ij}}{\partial X_{kl}}",
+        left_text="∂f_ij/∂X_kl",
+        latex=r"\delta_{il} X_{kj}",
+        text="δ_il X_kj",
+        code='torch.einsum("il,kj->ijkl", torch.eye(2), X)',
+        increment="",
+    )
+    return report(
+        derivative(
+            variable="X",
+            kind="derivative",
+            left_latex=main.left_latex,
+            left_text=main.left_text,
+            latex=main.latex,
+            text=main.text,
+            code=entries.code,
+            identity=None,
+            lines=(main, by_columns, entries),
+            code_left="∂f_ij/∂X_kl",
+        ),
+        claims=(),
+    )
+
+
+LONG_CODE = (
+    '(v1 := torch.einsum("ik,j->ijk", X, torch.ones(Y.shape[0])) - torch.einsum("jk,i->ijk", Y, torch.ones(X.shape[0])), '
+    '-2 * torch.einsum("ik,ikj->ij", torch.exp(-torch.einsum("ijk,ijk->ij", v1, v1)), v1))[-1]'
+)
+
+
+def only_code() -> FakeReport:
+    """A derivative that has code and no formula."""
+    return report(derivative(latex=None, text=None, code=LONG_CODE, identity=None), claims=())
+
+
 def hostile() -> FakeReport:
     """Markup, dollars and macros in every place that a user's text can reach."""
     bad = '<script>alert("1")</script> $x$ \\(y\\) & \\undefined{z}'
@@ -184,6 +246,8 @@ def hostile() -> FakeReport:
             ),
             verdict=verdict(text=bad),
             value_text=bad,
+            code_left=bad,
+            lines=(line(), line(left_latex=bad, left_text=bad, latex=bad, text=bad, code=bad, where=bad)),
         ),
         function=bad,
         signature_text=bad,

@@ -41,6 +41,8 @@ def test_the_card_is_typeset_and_says_what_the_report_says() -> None:
         (fakes.report(), ["identity", "torch code", "LaTeX"]),
         (fakes.least_squares(), ["identity", "torch code", "LaTeX", "value"]),
         (fakes.unknown(), []),
+        (fakes.tensor(), ["torch code", "LaTeX"]),
+        (fakes.only_code(), ["torch code"]),
         (fakes.report(hidden=True), []),
     ],
 )
@@ -70,6 +72,19 @@ def test_one_page_at_a_time() -> None:
     assert [title for title, button in buttons.items() if button.value] == ["LaTeX"]
     buttons["LaTeX"].value = False
     assert body.value == "" and not any(button.value for button in buttons.values())
+
+
+def test_every_line_of_a_tensor_is_typeset() -> None:
+    shown = html_of(panel.panel(fakes.tensor()))
+    for label in ("df = dXᵀ X + Xᵀ dX", "vec(df) = (Xᵀ ⊗ I) K_nm vec(dX)", "∂f_ij/∂X_kl = δ_il X_kj"):
+        assert f'role="img" aria-label="{label}"' in shown
+    assert "where K_nm vec(X) = vec(Xᵀ)" in shown
+
+
+def test_code_stands_in_the_card_where_there_is_no_formula() -> None:
+    shown = html_of(panel.panel(fakes.only_code()))
+    assert 'aria-label="∇ₓ f"' in shown and "in torch" in shown and "v1 := torch.einsum" in shown
+    assert "no closed form" not in shown
 
 
 def test_text_of_the_user_is_never_markup() -> None:

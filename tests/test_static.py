@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from html.parser import HTMLParser
 
@@ -14,6 +15,8 @@ REPORTS = {
     "quadratic": fakes.report(),
     "least squares": fakes.least_squares(),
     "unknown": fakes.unknown(),
+    "tensor": fakes.tensor(),
+    "only code": fakes.only_code(),
     "hostile": fakes.hostile(),
 }
 EVERY = pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS.keys())
@@ -41,6 +44,64 @@ def test_text_without_a_formula_says_so_and_gives_the_numbers() -> None:
     ]
 
 
+def test_text_of_a_derivative_with_several_lines() -> None:
+    assert static.text(fakes.tensor()).splitlines()[1:] == [
+        "df = dXᵀ X + Xᵀ dX · checked on 6 random draws, largest error 3e-16",
+        "  vec(df) = (Xᵀ ⊗ I) K_nm vec(dX)",
+        "  where K_nm vec(X) = vec(Xᵀ)",
+        "  ∂f_ij/∂X_kl = δ_il X_kj",
+        '∂f_ij/∂X_kl in torch: torch.einsum("il,kj->ijkl", torch.eye(2), X)',
+    ]
+
+
+def test_text_of_code_without_a_formula() -> None:
+    assert static.text(fakes.only_code()).splitlines()[1:] == [
+        "∇ₓ f in torch · checked on 6 random draws, largest error 3e-16",
+        '  (v1 := torch.einsum("ik,j->ijk", X, torch.ones(Y.shape[0])) - '
+        'torch.einsum("jk,i->ijk", Y, torch.ones(X.shape[0])),',
+        '   -2 * torch.einsum("ik,ikj->ij", torch.exp(-torch.einsum("ijk,ijk->ij", v1, v1)), v1))[-1]',
+    ]
+    page = static.page(fakes.only_code())
+    assert "no closed form" not in page and "in torch</span></div><pre" in page
+
+
+def test_long_code_of_a_formula_is_a_block() -> None:
+    report = fakes.report(fakes.derivative(code=fakes.LONG_CODE), claims=())
+    *_, label, first, _ = static.text(report).splitlines()
+    assert label == "∇ₓ f in torch:" and first.startswith("  (v1 := torch")
+
+
+CODES = [
+    fakes.LONG_CODE,
+    f"({fakes.LONG_CODE}).reshape(X.shape[0] * X.shape[1], 2)",
+    "torch.outer(" + " + ".join(["A @ x"] * 30) + ", b)",
+    "a + b + " * 40 + "c",
+    'torch.einsum("' + ",".join(["ij"] * 40) + '->ij", ' + ", ".join(["torch.exp(A)"] * 40) + ")",
+]
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("width", [1, 40, 84, 100])
+def test_wrapped_code_is_the_same_python(code: str, width: int) -> None:
+    lines = static.wrapped(code, width)
+    assert ast.dump(ast.parse(lines)) == ast.dump(ast.parse(code))
+    if width == 84 and "(" in code and '"ij,ij' not in code:
+        assert max(map(len, lines.splitlines())) < 110
+
+
+def test_code_with_an_increment_is_there_to_copy() -> None:
+    assert static._codes(fakes.tensor()) == [
+        ("∂f_ij/∂X_kl", 'torch.einsum("il,kj->ijkl", torch.eye(2), X)'),
+        ("df", "dX.T @ X + X.T @ dX"),
+        ("vec(df)", "torch.kron(X.T.contiguous(), torch.eye(2)) @ dX.T.reshape(-1)"),
+    ]
+    assert [source.partition(" = ")[0] for _, source in static._sources(fakes.tensor())] == [
+        r"\mathrm{d}f",
+        r"\operatorname{vec}(\mathrm{d}f)",
+        r"\frac{\partial f_{ij}}{\partial X_{kl}}",
+    ]
+
+
 def test_autograd_is_not_called_checked_where_it_is_wrong() -> None:
     bad = fakes.verdict(autograd_ok=False, text="autograd and differences disagree by 0.5")
     report = fakes.report(fakes.derivative(latex=None, text=None, identity=None, verdict=bad))
@@ -53,6 +114,13 @@ def test_autograd_is_not_called_checked_where_it_is_wrong() -> None:
     [
         (fakes.report(), r"$$\nabla_{x} f = \left(A + A^{\top}\right)\,x$$"),
         (fakes.unknown(), ""),
+        (fakes.only_code(), ""),
+        (
+            fakes.tensor(),
+            "$$\\begin{aligned}\n\\mathrm{d}f &= \\mathrm{d}X^{\\top}\\,X + X^{\\top}\\,\\mathrm{d}X \\\\\n"
+            "\\operatorname{vec}(\\mathrm{d}f) &= (X^{\\top} \\otimes I) K_{nm} \\operatorname{vec}(\\mathrm{d}X) \\\\\n"
+            "\\frac{\\partial f_{ij}}{\\partial X_{kl}} &= \\delta_{il} X_{kj}\n\\end{aligned}$$",
+        ),
         (
             fakes.report(fakes.derivative(left_latex="a", latex="𝟏"), fakes.derivative(left_latex="b", latex="c")),
             "$$\\begin{aligned}\na &= \\mathbf{1} \\\\\nb &= c\n\\end{aligned}$$",
