@@ -42,7 +42,7 @@ from .lengths import plus as size_plus
 from .matrix_functions import of
 from .walk import children, ordered, transform
 
-FEW = 4  # as many alike factors are literal
+FEW = 4  # as many alike factors, or numbers in line, are literal
 NEAR = 1  # a run of n-1 … n entries is one over a size; others are literal
 Positions = tuple[int, ...]
 
@@ -105,8 +105,8 @@ def _weights(run: _Run, coefficients: Mapping[tuple[int, ...], Number]) -> Node 
     values = list(coefficients.values())
     if len(set(values)) == 1:
         return number(values[0])
-    if len(run.counts) != 1:
-        return None
+    if len(run.counts) != 1 or len(values) <= FEW or isinstance(run.counts[0], int):
+        return None  # a few numbers are always in line
     at = {index[0]: c for index, c in coefficients.items()}
     first, step = at[0], at[1] - at[0]
     if any(c != first + step * i for i, c in at.items()):
