@@ -179,15 +179,19 @@ def differences_agree(
             math.inf,
             f"{subject.name} gives different results on the same inputs: it is random or keeps state",
         )
+    size = float(base.abs().max())
+    if order == 2:  # a gradient that nearly vanishes is rounded as f is
+        value = float(call(subject, copies(inputs)).abs().max())
+        size = max(size, value / max(float(start.abs().max()), 1e-300))
     jacobian = gradient.reshape(base.numel(), start.numel())
     generator = torch.Generator().manual_seed(start.numel())
     worst = 0.0
     directions = list(_directions(f, start, jacobian, generator))
     for direction in directions:
-        worst = max(worst, _difference_error(f, start, direction, jacobian @ direction.reshape(-1), base))
+        worst = max(worst, _difference_error(f, start, direction, jacobian @ direction.reshape(-1), size))
     if worst > DIFFERENCES and symmetric_point(start):  # f may be one of symmetric matrices only
         both = [direction + direction.T for direction in directions]
-        errors = [_difference_error(f, start, d, jacobian @ d.reshape(-1), base) for d in both]
+        errors = [_difference_error(f, start, d, jacobian @ d.reshape(-1), size) for d in both]
         worst = min(worst, max(errors))
     if worst <= DIFFERENCES:
         return True, worst, ""
@@ -233,9 +237,9 @@ def _one_sided(f: Callable[[Tensor], Tensor], start: Tensor, noise: Tensor) -> b
 
 
 def _difference_error(
-    f: Callable[[Tensor], Tensor], start: Tensor, direction: Tensor, expected: Tensor, base: Tensor
+    f: Callable[[Tensor], Tensor], start: Tensor, direction: Tensor, expected: Tensor, size: float
 ) -> float:
-    """Error of the slope along a direction, relative to the slope and to what rounding of f leaves of it.
+    """Error of the slope along a direction, relative to the slope and to what rounding of f, of this size, leaves of it.
 
     A step of cbrt(eps) balances rounding and curvature; a smaller and a larger one are tried before it
     counts.
@@ -247,7 +251,7 @@ def _difference_error(
         if not bool(torch.isfinite(slope).all()) or not bool(torch.isfinite(expected).all()):
             errors.append(math.inf)
             continue
-        noise = 100 * EPS * float(base.abs().max()) / step / DIFFERENCES
+        noise = 100 * EPS * size / step / DIFFERENCES
         errors.append(float((slope - expected).abs().max()) / max(float(expected.abs().max()), noise, 1e-300))
         if errors[-1] <= DIFFERENCES:
             break

@@ -188,6 +188,14 @@ def test_differences_are_taken_among_symmetric_matrices_where_the_variable_is_on
     assert not differences_agree(asked, inputs, "S", wrong)[0]
 
 
+def test_a_hessian_that_nearly_vanishes_agrees_with_differences() -> None:
+    asked = subject("def f(x): return torch.tanh(x @ x)")
+    inputs = {"x": torch.tensor([2.0, 1.7, 1.3], dtype=torch.float64)}
+    right = derivative_of(asked, inputs, "x", 2)
+    assert differences_agree(asked, inputs, "x", right, 2)[0]
+    assert not differences_agree(asked, inputs, "x", right + 1e-3, 2)[0]
+
+
 def test_results_that_differ_by_rounding_are_not_random() -> None:
     asked = subject("def f(x): return (x ** 2).sum() * (1 + 1e-15 * float(torch.rand(())))")
     inputs = {"x": torch.ones(3, dtype=torch.float64)}
