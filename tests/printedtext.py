@@ -7,7 +7,7 @@ size, so every assignment of the sizes at hand is tried.  Formulas with indices 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import product
 
@@ -22,18 +22,36 @@ _LOWS = "".join(_LOW)
 _HIGHS = "".join(_HIGH)
 _TOKEN = re.compile(
     rf"\s*(tr(?=\()|diag(?=\()|‖_F|‖|\^⊙\([^)]*\)|\^⊙\d+|\^\([^)]*\)|_\{{[\d,]+\}}|\d+/\d+|\d+\.\d+(?:e-?\d+)?|\d+e-\d+|\d+|½|𝟏"
-    rf"|[A-Za-zα-ω]|[{_LOWS}]+|[{_HIGHS}]+|[()\[\],√ᵀ+−/⊙⊘])"
+    rf"|log det(?=\()|expm1|log1p|[A-Za-zα-ω]+|[{_LOWS}]+|[{_HIGHS}]+|[()\[\],√ᵀ+−/⊙⊘])"
 )
+_ENTRYWISE: dict[str, Callable[..., Tensor]] = {
+    "exp": torch.exp, "log": torch.log, "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh, "σ": torch.sigmoid,
+    "arctan": torch.atan, "sinh": torch.sinh, "cosh": torch.cosh, "relu": torch.relu, "abs": torch.abs,
+    "sign": torch.sign, "erf": torch.erf, "sqrt": torch.sqrt, "softplus": torch.nn.functional.softplus,
+    "log1p": torch.log1p, "expm1": torch.expm1, "step": lambda x: (x > 0).to(x.dtype),
+}  # fmt: skip
+_OF_VECTORS: dict[str, Callable[[Tensor], Tensor]] = {
+    "softmax": lambda x: torch.softmax(x, 0), "logsumexp": lambda x: torch.logsumexp(x[:, 0], 0),
+    "max": torch.max, "min": torch.min, "prod": torch.prod,
+}  # fmt: skip
+_OF_MATRICES: dict[str, Callable[[Tensor], Tensor]] = {"det": torch.linalg.det, "log det": torch.logdet}
 
 
 class Unreadable(Exception):
-    """The text is not matrix notation, or its shapes don't fit."""
+    """The text has something that this reader doesn't know."""
 
 
-def tokens(text: str) -> list[str]:
+class Misfit(Unreadable):
+    """Shapes that don't fit, so that a constant without a size has another one."""
+
+
+def tokens(text: str, names: Iterable[str] = ()) -> list[str]:
+    """The text in pieces; names of several letters, such as d₂ or mask, are one piece."""
+    longer = [re.escape(name) for name in sorted(names, key=len, reverse=True) if len(name) > 1]
+    name = re.compile(rf"\s*({'|'.join(longer)})(?![A-Za-zα-ω{_LOWS}])" if longer else r"(?!)")
     found, at = [], 0
     while at < len(text):
-        match = _TOKEN.match(text, at)
+        match = name.match(text, at) or _TOKEN.match(text, at)
         if match is None:
             raise Unreadable(f"{text[at:]!r}")
         found.append(match.group(1))
@@ -45,18 +63,20 @@ def readings(text: str, values: Mapping[str, Tensor], sizes: Mapping[str, int]) 
     """What the text says, for every choice of the sizes that it leaves out; `values` has vectors of any layout."""
     if re.search(r"Σ_|δ_|_[a-z]|\)_", text):
         raise Unreadable("has indices")
+    if re.search(r"\^⊙?\([^)]*[^\d\s)/.−-]", text):
+        raise Unreadable("to a power that is no number")
     columns = {
-        text_name(name): v.reshape(-1, 1) if v.dim() == 1 or (v.dim() == 2 and 1 in v.shape) else v
+        text_name(name): v.squeeze() if v.numel() == 1 else v.reshape(-1, 1) if v.dim() == 1 or 1 in v.shape else v
         for name, v in values.items()
     }
-    parts = tokens(text)
+    parts = tokens(text, columns)
     made = [k for k, t in enumerate(parts) if t in ("𝟏", "I") or t == "e" or t == "0"]
-    if len(made) > 5:
+    if len({*sizes.values()}) ** len(made) > 3000:
         raise Unreadable("too many constants without a size")
-    for choice in product([*sizes.values()] or [1], repeat=len(made)):
+    for choice in product([*{*sizes.values()}] or [1], repeat=len(made)):
         try:
             yield _Reading(parts, columns, dict(zip(made, choice, strict=True)), sizes).whole()
-        except Unreadable:
+        except (Misfit, IndexError, RuntimeError):  # a size that doesn't fit
             continue
 
 
@@ -98,10 +118,10 @@ class _Reading:
             operator, right = self.take(), self.factors()
             if operator == "/":
                 if right.dim():
-                    raise Unreadable("division by a vector or matrix")
+                    raise Misfit("division by a vector or matrix")
                 value = value / right
             elif value.shape != right.shape and value.dim():
-                raise Unreadable("entrywise, of two shapes")
+                raise Misfit("entrywise, of two shapes")
             else:
                 value = value * right if operator == "⊙" else value / right
         return value
@@ -121,18 +141,21 @@ class _Reading:
             if token == "ᵀ":
                 self.take()
                 if not value.dim():
-                    raise Unreadable("a scalar transposed")
+                    raise Misfit("a scalar transposed")
                 value = value.T
             elif token.startswith("^⊙"):
-                value = value ** float(Fraction(self.take()[2:].strip("()")))
+                value = value ** float(_exponent(self.take()[2:].strip("()")))
             elif token.startswith("^(") or (token and all(c in _HIGH for c in token)):
                 self.take()
-                exponent = Fraction(token[2:-1] if token.startswith("^") else "".join(_HIGH[c] for c in token))
-                value = _raised(value, exponent)
+                if token == "⁻" and self.take("ᵀ"):
+                    value = _raised(value, Fraction(-1)).T
+                    continue
+                shown = token[2:-1] if token.startswith("^") else "".join(_HIGH[c] for c in token)
+                value = _raised(value, _exponent(shown))
             elif token.startswith("_{") or (token and all(c in _LOW for c in token)):
                 self.take()
                 places = token[2:-1] if token.startswith("_") else "".join(_LOW[c] for c in token)
-                value = value[tuple(int(k) - 1 for k in (*places.split(","), "1")[:2])]
+                value = value[tuple(self.position(k) for k in (*places.split(","), "1")[:2])]
             else:
                 return value
 
@@ -156,12 +179,12 @@ class _Reading:
             value = self.sum()
             self.in_norm = False
             if self.next() not in ("‖", "‖_F") or (self.take() == "‖_F") != (value.shape[1] > 1):
-                raise Unreadable("a norm of another kind")
+                raise Misfit("a norm of another kind")
             return torch.linalg.norm(value)
         if token == "√":
             value = self.atom()
             if value.dim():
-                raise Unreadable("the root of a matrix")
+                raise Misfit("the root of a matrix")
             return torch.sqrt(value)
         if token == "[":
             return self.listed()
@@ -169,11 +192,26 @@ class _Reading:
             return torch.tensor(0.5, dtype=torch.float64)
         if token[:1].isdigit():
             return torch.tensor(float(Fraction(token)), dtype=torch.float64)
+        if self.next() == "(" and token in {**_ENTRYWISE, **_OF_VECTORS, **_OF_MATRICES}:
+            return self.applied(token)
         if token in self.values:
             return self.values[token]
         if token in self.sizes:
             return torch.tensor(float(self.sizes[token]), dtype=torch.float64)
         raise Unreadable(token)
+
+    def applied(self, token: str) -> Tensor:
+        """A function's value; of one argument only."""
+        self.take("(")
+        value = self.sum()
+        self.take(")")
+        if token in _ENTRYWISE:
+            return _ENTRYWISE[token](value)
+        if token in _OF_VECTORS and value.dim() == 2 and value.shape[1] == 1:
+            return _OF_VECTORS[token](value)
+        if token in _OF_MATRICES and value.dim() == 2 and value.shape[0] == value.shape[1]:
+            return _OF_MATRICES[token](value)
+        raise Misfit(f"{token} of another shape")
 
     def constant(self, token: str, size: int) -> Tensor:
         if token == "𝟏":
@@ -182,10 +220,17 @@ class _Reading:
             return torch.eye(size, dtype=torch.float64)
         if token == "0":
             return torch.zeros((), dtype=torch.float64)
-        position = int("".join(_LOW[c] for c in self.take())) - 1
+        places = self.take()
+        position = self.position("".join(_LOW.get(c, "?") for c in places))
         if position >= size:
-            raise Unreadable("a unit vector too long")
+            raise Misfit("a unit vector too long")
         return torch.eye(size, dtype=torch.float64)[:, [position]]
+
+    def position(self, shown: str) -> int:
+        """A place counted from 0, printed from 1 or as the letter of a size."""
+        if not shown.isdecimal() and shown not in self.sizes:
+            raise Unreadable(f"at {shown}")
+        return (int(shown) if shown.isdecimal() else self.sizes[shown]) - 1
 
     def listed(self) -> Tensor:
         entries = [self.sum()]
@@ -198,9 +243,15 @@ class _Reading:
         return torch.stack(entries)[:, None]
 
 
+def _exponent(shown: str) -> Fraction:
+    if not re.fullmatch(r"-?\d+(/\d+|\.\d+)?", shown):
+        raise Unreadable(f"to the power {shown}")
+    return Fraction(shown)
+
+
 def _added(a: Tensor, b: Tensor) -> Tensor:
     if a.shape != b.shape:
-        raise Unreadable("a sum of two shapes")
+        raise Misfit("a sum of two shapes")
     return a + b
 
 
@@ -208,7 +259,7 @@ def _multiplied(a: Tensor, b: Tensor) -> Tensor:
     if not a.dim() or not b.dim():
         return a * b
     if a.shape[1] != b.shape[0]:
-        raise Unreadable("a matrix product of shapes that don't fit")
+        raise Misfit("a matrix product of shapes that don't fit")
     value = a @ b
     return value[0, 0] if value.shape == (1, 1) else value
 
@@ -217,7 +268,7 @@ def _raised(value: Tensor, exponent: Fraction) -> Tensor:
     if not value.dim():
         return value ** float(exponent)
     if exponent.denominator != 1 or value.shape[0] != value.shape[1]:
-        raise Unreadable("a power of a vector")
+        raise Misfit("a power of a vector")
     return torch.linalg.matrix_power(value, int(exponent))
 
 
