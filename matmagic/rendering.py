@@ -406,7 +406,8 @@ class _Contracting:
         """M_ii with i needed elsewhere -> diag(M)_i"""
         for piece in self.pieces:
             if len(piece.labels) == 2 and len(set(piece.labels)) == 1:
-                return self.swap([piece], _Piece(DiagonalOf(piece.math), piece.labels[:1]))
+                inner = min(piece.math, transpose(piece.math), key=transposes)
+                return self.swap([piece], _Piece(DiagonalOf(inner), piece.labels[:1]))
         return False
 
     def entrywise(self) -> bool:

@@ -28,6 +28,12 @@ CASES: dict[tuple[str, str, str], tuple[str, ...]] = {  # function, shapes, vari
     ),
     ("W @ x", "W: m n, x: n", "W"): ("df = dW x", "df = (xᵀ ⊗ I) vec(dW)", "∂f_i/∂W_jk = δ_ij x_k"),
     ("W @ x", "W: m n, x: n 1", "W"): ("df = dW x", "df = (xᵀ ⊗ I) vec(dW)", "∂f_i/∂W_jk = δ_ij x_k"),
+    ("W @ x.T", "W: m n, x: 1 n", "W"): ("df = dW x", "df = (xᵀ ⊗ I) vec(dW)", "∂f_i/∂W_jk = δ_ij x_k"),
+    ("x.T @ x", "x: 1 n", "x"): (
+        "df = dx xᵀ + x dxᵀ",
+        "vec(df) = (x ⊗ I + I ⊗ x) dx",
+        "∂f_ij/∂x_k = δ_ik x_j + δ_jk x_i",
+    ),
     ("x.T @ W", "W: n m, x: n 1", "W"): ("df = dWᵀ x", "df = (I ⊗ xᵀ) vec(dW)", "∂f_i/∂W_jk = δ_ik x_j"),
     ("X.T", "X: n m", "X"): ("df = dXᵀ", "vec(df) = K_nm vec(dX)", "∂f_ij/∂X_kl = δ_il δ_jk"),
     ("X - X.mean(0)", "X: n m", "X"): (

@@ -260,8 +260,8 @@ class _Printer:
                 return self.transposed(self.code(of)).method(".reshape(-1)", FLAT)
             case Commutation(rows=rows, columns=columns):
                 return Code(commutation_code(rows, columns, self.shapes), ATOM, MATRIX)
-        codes = [self.code(part) for part in (math.left, math.right)]
-        codes = [self.to(c, COLUMN) if c.form == FLAT else c for c in codes]
+        parts = [(transpose(p), ROW) if _starts_row([p]) else (p, COLUMN) for p in (math.left, math.right)]
+        codes = [self.to(self.to(self.code(p), FLAT), form) if rank(p) == 1 else self.code(p) for p, form in parts]
         form = COLUMN if all(c.form == COLUMN for c in codes) else MATRIX
         return Code(f"torch.kron({', '.join(map(contiguous, codes))})", ATOM, form)
 
