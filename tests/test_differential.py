@@ -8,6 +8,7 @@ from corefixtures import difference, leaf_value, run_code, squeezed, traced, tru
 from test_checking import checked
 from torch import Tensor
 
+from matmagic import typeset
 from matmagic.derivative import Derivative
 from matmagic.differential import differential
 from matmagic.expr import leaf
@@ -271,6 +272,27 @@ def test_sympy_form_of_a_differential() -> None:
 
     formula = shown("A @ X @ B", "A: k n, X: n m, B: m p", "X").formula
     assert [str(s) for s in formula.args] == ["A", "dX", "B"] and isinstance(formula, sympy.MatMul)
+
+
+def test_sympy_form_of_a_kronecker_product() -> None:
+    import sympy
+
+    formula = shown("torch.kron(x, y)", "x: 2, y: 3", "x").formula
+    y = sympy.MatrixSymbol("y", 3, 1)
+    assert formula.as_explicit() == sympy.kronecker_product(sympy.eye(2), y.as_explicit())
+
+
+DRAWN = [
+    ("X.T @ X", "X: n m", "X"),
+    ("torch.softmax(X, 1)", "X: n m", "X"),
+    ("torch.exp(weights @ x)", "weights: m n, x: n", "weights"),
+]
+
+
+@pytest.mark.parametrize("case", DRAWN)
+def test_every_line_can_be_drawn(case: tuple[str, str, str]) -> None:
+    for line in shown(*case).lines:
+        assert "<svg" in typeset.svg(f"{line.left_latex} = {line.latex}", line.text)
 
 
 # ---- the expression -----------------------------------------------------------------------------------------------

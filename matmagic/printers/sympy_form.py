@@ -23,6 +23,7 @@ from ..notation import (
     Hadamard,
     Identity,
     Inverse,
+    Kronecker,
     Letter,
     Listed,
     Math,
@@ -140,6 +141,8 @@ def _form(math: Math) -> Any:
             return _as_scalar(whole) if rank(math) == 0 else whole
         case Plus() | Times() | Quotient() | Hadamard() | Pow():
             return _arithmetic(math)
+        case Kronecker(left=left, right=right):
+            return sympy.KroneckerProduct(_form(left), _form(right))
         case Entry(of=of, positions=positions):
             return _form(of)[(*map(_size, positions), 0)[:2]]
         case Unit(size=size, position=k):
