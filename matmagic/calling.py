@@ -186,6 +186,8 @@ def returned(subject: Callee, inputs: Mapping[str, Tensor]) -> list[Tensor]:
 def checked(subject: Callee, value: Any) -> Tensor:
     """The value, if it is one that has a derivative; a ResultError that says why not, otherwise."""
     name = subject.name
+    if isinstance(value, Tensor) and value.is_floating_point() and not value.numel():
+        raise ResultError(f"{name} returns a tensor without entries, {describe(value)}", "return what has a derivative")
     if isinstance(value, Tensor) and value.is_floating_point():
         return value
     if isinstance(value, Tensor):

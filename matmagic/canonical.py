@@ -39,7 +39,7 @@ from .expr import (
     transpose,
 )
 from .lengths import Size
-from .walk import children, leaves, ordered, size_letters, substitute, transform, with_fields
+from .walk import children, leaves, size_letters, substitute, transform, with_fields
 
 KEEPS_SYMMETRY = frozenset({"inverse", "pinv", "expm"})
 MOST_ORDERS = 200  # orders of alike constants tried for one pattern; beyond that it has none
@@ -55,10 +55,14 @@ def key(node: Node) -> bytes:
     >>> key(product([(X, (0, 1)), (X, (1, 0))], (), ())) == key(product([(X, (0, 0)), (X, (1, 1))], (), ()))
     False
     """
-    if node not in _keys:
-        for part in ordered(node):
-            if part not in _keys:
-                _keys[part] = _digest(_form(part))
+    stack = [] if node in _keys else [node]
+    while stack:
+        missing = [child for child in children(stack[-1]) if child not in _keys]
+        if missing:
+            stack += missing
+        else:
+            part = stack.pop()
+            _keys[part] = _digest(_form(part))
     return _keys[node]
 
 

@@ -7,6 +7,7 @@ raise.  Not known here: how anything is found, and how it is shown.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,10 @@ from .shapes import Shapes
 from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds
-from .verify import Verdict, draws, reads_one_triangle, traced_draw, verify
+from .verify import Verdict, draws, far_draw, reads_one_triangle, traced_draw, verify
+
+FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
+MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,29 @@ class Check:
             return None, [Note("limit", f"{error.message} ({', '.join(error.lines)})")]
         if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
             return None, [Note("limit", f"{self.subject.name} is another function at other values")]
+        far = self.elsewhere(traced)
+        if far and far[0].kind == "limit":
+            return None, far
         said = [f"control flow or numbers depend on values: {at}; followed as at the sample" for at in traced.followed]
-        return traced, [Note("warning", line) for line in said]
+        return traced, [*far, *(Note("warning", line) for line in said)]
+
+    def elsewhere(self, traced: Trace) -> list[Note]:
+        """Whether f is another function at large sizes, where there is no formula for all, or at the smallest ones."""
+        if not self.sizes(self.draws[0]):
+            return []
+        for least in (n for n in FAR if n < 3 or traced.calls <= MANY_CALLS):
+            start = time.perf_counter()
+            inputs = far_draw(self.subject, self.shapes, self.assume, self.options, least)
+            if inputs is not None and not holds(traced, self.value(inputs), inputs, self.sizes(inputs)):
+                sizes = ", ".join(f"{letter} = {size}" for letter, size in self.sizes(inputs).items())
+                if least < 3:
+                    return [
+                        Note("warning", f"{self.subject.name} is another function at {sizes}; this is for larger sizes")
+                    ]
+                return [Note("limit", f"{self.subject.name} is another function at {sizes}: fix the sizes")]
+            if least == FAR[0] and time.perf_counter() - start > SLOW:
+                break
+        return []
 
     def statement(self, traced: Trace | None) -> Math | None:
         """What f is in notation, if that, read as code, gives f's values."""

@@ -38,7 +38,7 @@ from .inference import (
 )
 from .options import Options
 
-__all__ = ["Shape", "Shapes", "find_shapes", "parse_shape", "shape_text", "sizes_for", "traced_sizes"]
+__all__ = ["Shape", "Shapes", "far_sizes", "find_shapes", "parse_shape", "shape_text", "sizes_for", "traced_sizes"]
 
 LETTERS = ("n", "m", "k", "p", "q", "r", "s", "l", "h", "d", "u", "v")
 COMPARISONS = {">": gt, ">=": ge, "<": lt, "<=": le, "==": eq, "!=": ne}
@@ -114,6 +114,12 @@ def traced_sizes(shapes: Shapes, turn: int) -> dict[str, int]:
     more = itertools.count(TRACED[turn][-1] + 5, 5)
     apart = (s for s in itertools.chain(TRACED[turn], more) if all(abs(s - fixed) > 1 for fixed in literals))
     return assign(letters, list(itertools.islice(apart, len(letters) + 3)), shapes.conditions)
+
+
+def far_sizes(shapes: Shapes, least: int) -> dict[str, int]:
+    """Different sizes from `least` on, to find a function that is another one for large or small sizes."""
+    letters = letters_of(shapes.of)
+    return assign(letters, range(least, least + len(letters) + 4), shapes.conditions)
 
 
 def assign(letters: Sequence[str], pool: Sequence[int], conditions: Iterable[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 from torch import Tensor
 
@@ -156,19 +156,23 @@ def _size_number(c: Number, d: Number, first: Mapping[str, int], second: Mapping
         if short is not None and math.isclose(float(c) / a, float(d) / b, rel_tol=1e-13):
             return multiply(make(), number(short))
     for make, a, b in known:
-        times = _short((float(c) - float(d)) / (a - b)) if a != b else None
-        if times is not None and (abs(times) == 1 or not float(c).is_integer()):  # whole numbers meet many of these
+        times = _short((float(c) - float(d)) / (a - b), 4) if a != b else None
+        if times is not None and (abs(times) == 1 or isinstance(c, float)):  # fractions meet many of these
             return add([(times, make()), (float(c) - float(times) * a, number(1))], ())
+    for (make, a, b), (other, e, f) in combinations([(m, v(first), v(second)) for m, v in _basic(tuple(first))], 2):
+        for sign in (1, -1):
+            if math.isclose(float(c), a + sign * e, rel_tol=1e-13) and math.isclose(float(d), b + sign * f, rel_tol=1e-13):
+                return add([(1, make()), (sign, other())], ())
     for make, a, b in known:
         if math.isclose(float(c) / a, float(d) / b, rel_tol=1e-13):
             return multiply(make(), number(float(c) / a))
     return None
 
 
-def _short(value: float) -> Fraction | None:
-    """The simple fraction that a number is up to rounding."""
-    short = Fraction(value).limit_denominator(24)
-    return short if short and math.isclose(float(short), value, rel_tol=1e-12) else None
+def _short(value: float, most: int = 24) -> Fraction | None:
+    """The simple fraction that a number is up to rounding, if it has small terms."""
+    short = Fraction(value).limit_denominator(most)
+    return short if 0 < abs(short.numerator) <= 4 * most and math.isclose(float(short), value, rel_tol=1e-12) else None
 
 
 _Value = Callable[[Mapping[str, int]], float]
@@ -191,6 +195,14 @@ def _candidates(letters: Sequence[str]) -> Iterator[tuple[Callable[[], Node], _V
         yield partial(_logarithm, letter), lambda sizes, letter=letter: math.log(sizes[letter])  # type: ignore[misc]
     for base, letter, times in product(BASES, letters, TIMES):
         yield partial(_exponential, base, letter, times), partial(_exponential_value, base, letter, times)
+
+
+def _basic(letters: Sequence[str]) -> Iterator[tuple[Callable[[], Node], _Value]]:
+    """Sizes, products and quotients of them, and their roots: what sums are made of."""
+    plain: list[tuple[tuple[Size, int], ...]] = [((letter, 1),) for letter in letters]
+    pairs = [((one, 1), (other, sign)) for one, other in permutations(letters, 2) for sign in (1, -1)]
+    for factors, p in product([*plain, *pairs], TIMES):
+        yield partial(_made_of, factors, p), partial(_value_of, factors, p)
 
 
 def _made_of(factors: Sequence[tuple[Size, int]], exponent: Fraction) -> Node:

@@ -31,6 +31,7 @@ from .torch_rows.aten import IGNORED, row_below
 from .torch_rows.table import Row, applied, in_order, with_names
 from .walk import leaves, ordered
 
+MOST_CALLS = 800  # of one run; a loop that makes more is not written down
 TOLERANCE = 1e-9  # float64 against float64, a few operations apart
 
 
@@ -56,6 +57,7 @@ class Trace:
     sizes: Mapping[str, int]
     followed: tuple[str, ...]  # where the run took values out of tensors: control flow, numbers
     held: bool = False  # whether f detaches what depends on the inputs
+    calls: int = 0  # how many calls the run made
 
 
 def input_leaf(name: str, shape: tuple[Size, ...]) -> tuple[Leaf, Axes]:
@@ -120,7 +122,7 @@ def _traced(
         raise TraceError("the result is a tensor of unknown origin", f"in {subject.name}")
     found = in_order(found)
     held = any(isinstance(part, Elementwise) and part.function == "detach" for part in ordered(found.node))
-    return Trace(found.node, found.axes, layout, dict(sizes.of), tuple(dict.fromkeys(running.followed)), held)
+    return Trace(found.node, found.axes, layout, dict(sizes.of), tuple(dict.fromkeys(running.followed)), held, running.calls)
 
 
 def _run(
@@ -142,7 +144,7 @@ def holds(found: Trace, output: Tensor, inputs: Mapping[str, Tensor], sizes: Map
     """Whether the expression gives what f gave at these inputs."""
     try:
         value = evaluate(found.node, leaf_values(found, inputs, sizes), sizes).reshape(output.shape)
-    except RuntimeError:  # a size that is another one here
+    except (RuntimeError, IndexError):  # a size that is another one here
         return False
     return bool(torch.allclose(value, output.detach(), TOLERANCE, TOLERANCE * _size(output), equal_nan=False))
 
@@ -208,6 +210,7 @@ class _Tracing(Running):
         self.values: dict[Node, Tensor] = {}
         self.known: dict[int, _Known] = {}
         self.followed: list[str] = []
+        self.calls = 0
         for name, tensor in inputs.items():
             self.record(tensor, Traced(*leaves[name]))
 
@@ -247,6 +250,7 @@ class _Tracing(Running):
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Carry out one call and write down what it makes."""
         __tracebackhide__ = True
+        self.calls += 1
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         func = BLANK.get(func, func)
         row = None if any(id(t) not in self.known for t in _tensors_of(args)) else ROWS.get(func)
@@ -311,6 +315,8 @@ class _Tracing(Running):
         self, func: Any, row: Row | None, args: Any, kwargs: Any, outputs: Sequence[Tensor]
     ) -> Sequence[Traced | Opaque]:
         """An expression for each output tensor of the call, compared with its value; or why there is none."""
+        if self.calls > MOST_CALLS:
+            return [Opaque(f"more than {MOST_CALLS} calls, too many to follow", self.line())] * len(outputs)
         opaque = next(_opaques([args, *kwargs.values()]), None)
         if opaque is not None:
             return [opaque] * len(outputs)

@@ -25,7 +25,7 @@ from .errors import ResultError
 from .inference import fatal
 from .options import Options
 from .sampling import holds, sample
-from .shapes import Shapes, sizes_for, traced_sizes
+from .shapes import Shapes, far_sizes, sizes_for, traced_sizes
 
 __all__ = [
     "Evaluate",
@@ -100,6 +100,19 @@ def draws(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: 
     own = shapes.values
     if set(own) == set(shapes.of) and all(holds(own[n], p) for n, p in assume.items() if n in own):
         yield {n: t.clone() for n, t in own.items()}
+
+
+def far_draw(
+    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options, least: int
+) -> dict[str, Tensor] | None:
+    """A draw at sizes from `least` on; None where f doesn't run there or is not finite."""
+    try:
+        inputs = inputs_at(shapes, far_sizes(shapes, least), assume, options.seed * 7919 + least)
+        return inputs if bool(torch.isfinite(call(subject, copies(inputs))).all()) else None
+    except Exception as raised:
+        if isinstance(raised, MemoryError):
+            raise
+        return None
 
 
 def traced_draw(
