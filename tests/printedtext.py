@@ -190,7 +190,7 @@ class _Reading:
             return self.listed()
         if token == "½":
             return torch.tensor(0.5, dtype=torch.float64)
-        if token[:1].isdigit():
+        if token[:1].isdecimal():
             return torch.tensor(float(Fraction(token)), dtype=torch.float64)
         if self.next() == "(" and token in {**_ENTRYWISE, **_OF_VECTORS, **_OF_MATRICES}:
             return self.applied(token)
