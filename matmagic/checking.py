@@ -69,6 +69,7 @@ class Check:
     shapes: Shapes
     assume: Mapping[str, str]
     options: Options
+    refused: dict[str, str] = field(default_factory=dict)  # variables without a derivative, and why
 
     @cached_property
     def draws(self) -> tuple[dict[str, Tensor], ...]:
@@ -170,14 +171,14 @@ class Check:
         math = forms.statement(traced) if traced else None
         if math is None or traced is None or rank(math) > 2:
             return None
+        right = [self.value(own).reshape(-1) for own in self.draws[:3]]
         try:
             said = Formula(math, self.code(traced)(math))
-        except ValueError:
+            with float64():
+                found = [said(own).reshape(-1) for own in self.draws[:3]]
+        except Exception:  # whatever a code does wrong, it is not f
             return None
-        with float64():
-            same = all(
-                relative_error(said(own).reshape(-1), self.value(own).reshape(-1)) < 1e-9 for own in self.draws[:3]
-            )
+        same = all(relative_error(one, other) < 1e-9 for one, other in zip(found, right, strict=True))
         return math if same else None
 
     def value(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -222,11 +223,27 @@ class Check:
     def derivatives(self, traced: Trace | None) -> list[Derivative]:
         """One for each variable; of several scalars, also the gradient or Jacobian as one vector or matrix."""
         names = self.variables()
-        found = [self.derivative(traced, name) for name in names]
-        scalars = len(names) > 1 and not any(self.shapes.of[n] for n in names) and self.options.order == 1
+        found = self.by_each(traced, names)
+        scalars = len(names) == len(found) > 1 and not any(self.shapes.of[n] for n in names) and self.options.order == 1
         if traced is not None and scalars and all(d.code for d in found):
             node = forms.joined(traced, names, self.symmetric)
             found.append(self.settled(tuple(names), node, None, traced))
+        return found
+
+    def by_each(self, traced: Trace | None, names: Sequence[str]) -> list[Derivative]:
+        """The derivative by each variable; without the ones nobody asked for where autograd or f refuses."""
+        found: list[Derivative] = []
+        refused: Exception | None = None
+        for name in names:
+            try:
+                found.append(self.derivative(traced, name))
+            except (ResultError, RuntimeError, ValueError) as error:
+                if self.options.wrt or self.subject.returned_grads:
+                    raise
+                refused = refused or error
+                self.refused[name] = str(error).splitlines()[0].removeprefix("ResultError: ")
+        if refused is not None and not found:
+            raise refused
         return found
 
     def derivative(self, traced: Trace | None, variable: str) -> Derivative:
@@ -415,6 +432,7 @@ class Check:
         rows = [n for n, shape in self.shapes.of.items() if len(shape) == 2 and shape[0] == 1 != shape[1]]
         notes += [Note("assumed", f"{row} is a row; formulas write every vector as a column") for row in rows]
         notes += self.structured(derivatives)
+        notes += [Note("limit", f"no derivative by {variable}: {why}") for variable, why in self.refused.items()]
         parted = self.parted(derivatives, held)
         differs = any("at other" in note.text for note in limits) and not parted
         notes += [*limits, *parted, *(self.choices() if differs else [])]

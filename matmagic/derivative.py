@@ -24,6 +24,7 @@ from .kronecker import laid_out, stacked
 from .left_sides import index_of
 from .lengths import Size
 from .match import Bound, match
+from .matrix_functions import NoDerivative
 from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose
 from .places import namespace
 from .printers.index_code import index_code
@@ -42,6 +43,7 @@ from .trace import Trace
 from .verify import Verdict
 from .walk import ordered, written_size
 
+MOST_PARTS = 100  # of a function whose derivative is written down
 LONGEST = 1000  # nodes of an expression that is written out; nobody reads a longer formula
 SYMMETRIC = frozenset({"symmetric", "positive-definite", "diagonal"})  # properties under which Aᵀ is A
 
@@ -231,6 +233,8 @@ def _rounded(numbers: Any) -> str:
 def derived(trace: Trace, variable: str, order: int, symmetric: Sequence[str]) -> Node:
     """The derivative's expression, simplified, with the declared symmetric constants."""
     node = simplify(trace.node, symmetric) if _has_cholesky(trace.node) else trace.node
+    if len(ordered(node)) > MOST_PARTS:
+        raise NoDerivative("f has too many parts for a formula")
     factored = not _has_cholesky(node)  # then its values at symmetric matrices are all that torch differentiates
     for _ in range(order):
         node = simplify(differentiate(node, trace.inputs[variable][0]))

@@ -18,7 +18,7 @@ from .notation import Apply, At, Holds, Identity, Indexed, Letter, Math, Num, Ov
 from .rendering import NoNotation, notation, with_constants
 from .summing import Term, scalar_factors, scalar_term
 from .summing import plus as sum_of
-from .walk import leaves, ordered
+from .walk import leaves, ordered, written_size
 
 INDICES = "ijklpqrstuv"
 MOST = 400  # parts of a formula that anyone would read
@@ -35,6 +35,8 @@ def entrywise(node: Node) -> Math:
     >>> text(entrywise(expr.product([(W, (0, 1, 2)), (x, (2,))], ("k", "m"), (0, 1))))
     'Σ_k W_ijk x_k'
     """
+    if written_size(node) > MOST:
+        raise NoNotation("a formula of too many parts")
     if len(node.shape) > len(INDICES):
         raise NoNotation("more axes than letters")
     axes = tuple(INDICES[: len(node.shape)])

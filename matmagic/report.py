@@ -133,7 +133,8 @@ def gradcheck(function: Callable[..., Any] | None = None, **options: Any) -> Any
 def check(subject: Subject, options: Options) -> Report:
     """The Report on a captured function; nothing but the Report is left of the check."""
     tensors = [t for t in {**subject.namespace, **subject.reads}.values() if isinstance(t, Tensor)]
-    with leave_no_trace(tensors, quiet=True, objects=subject.objects):
+    modes = torch.inference_mode(False), torch.enable_grad()
+    with leave_no_trace(tensors, quiet=True, objects=subject.objects), modes[0], modes[1]:
         options = with_implied_order(options, subject)
         shapes = find_shapes(subject, options)
         assumed = domain_of(subject, shapes, options.assume, options)

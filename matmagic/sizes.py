@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations, permutations, product
 
 from torch import Tensor
@@ -143,12 +143,16 @@ def _joined_powers(a: Power, b: Power, base: Node, first: Mapping[str, int], sec
 
 
 def _size_number(c: Number, d: Number, first: Mapping[str, int], second: Mapping[str, int]) -> Node | None:
-    """A scalar that is c at the first sizes and d at the second: a literal, or made of a function of the sizes.
+    """A scalar that is c at the first sizes and d at the second: a literal, or made of a function of the sizes."""
+    return number(c) if c == d else _made_of_sizes(c, d, tuple(first.items()), tuple(second.items()))
 
-    Tried: a simple fraction times a function of sizes, such a function and a number, any number times a function.
-    """
-    if c == d:
-        return number(c)
+
+@lru_cache(maxsize=256)
+def _made_of_sizes(
+    c: Number, d: Number, one: tuple[tuple[str, int], ...], other: tuple[tuple[str, int], ...]
+) -> Node | None:
+    """Tried: a simple fraction times a function of sizes, such a function and a number, two of them, any number times one."""
+    first, second = dict(one), dict(other)
     known = [(make, value(first), value(second)) for make, value in _candidates(tuple(first))]
     known = [(make, a, b) for make, a, b in known if math.isfinite(a) and math.isfinite(b)]
     for make, a, b in known:
@@ -159,10 +163,12 @@ def _size_number(c: Number, d: Number, first: Mapping[str, int], second: Mapping
         times = _short((float(c) - float(d)) / (a - b), 4) if a != b else None
         if times is not None and (abs(times) == 1 or isinstance(c, float)):  # fractions meet many of these
             return add([(times, make()), (float(c) - float(times) * a, number(1))], ())
-    for (make, a, b), (other, e, f) in combinations([(m, v(first), v(second)) for m, v in _basic(tuple(first))], 2):
+    for (make, a, b), (more, e, f) in combinations([(m, v(first), v(second)) for m, v in _basic(tuple(first))], 2):
         for sign in (1, -1):
-            if math.isclose(float(c), a + sign * e, rel_tol=1e-13) and math.isclose(float(d), b + sign * f, rel_tol=1e-13):
-                return add([(1, make()), (sign, other())], ())
+            if math.isclose(float(c), a + sign * e, rel_tol=1e-13) and math.isclose(
+                float(d), b + sign * f, rel_tol=1e-13
+            ):
+                return add([(1, make()), (sign, more())], ())
     for make, a, b in known:
         if math.isclose(float(c) / a, float(d) / b, rel_tol=1e-13):
             return multiply(make(), number(float(c) / a))

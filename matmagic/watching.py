@@ -56,7 +56,7 @@ class Watching(Running):
         """Carry out one call, and note where its tensors come from."""
         __tracebackhide__ = True
         name = call_name(func)
-        self.fragile = self.fragile or re.match(r"_[^_]", str(getattr(func, "__name__", ""))) is not None
+        self.fragile = self.fragile or re.match(r"_[^_]|lstm|gru|rnn", str(getattr(func, "__name__", ""))) is not None
         if name in NEUTRAL:
             return func(*args, **kwargs)
         tensors = list(_tensors((args, kwargs)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 
@@ -121,3 +123,49 @@ def test_unknown_names_are_refused() -> None:
             checked("def f(x): return x @ x", **options)
     with pytest.raises(OptionError, match=r"no option 'shape'.*did you mean shapes"):
         gradcheck(lambda x: x @ x, shape="x=n")
+
+
+ELSEWHERE = {  # function of x: whether it has a formula, and what a note says
+    "x[:10].sum()": (False, "is another function at n = 24"),
+    "x @ x if len(x) < 50 else x.sum()": (False, "is another function at n = 64"),
+    "(x @ x) * min(len(x), 20)": (False, "is another function at n = "),
+    "x @ x if len(x) > 2 else x.sum()": (True, "is another function at n = 2; this is for larger sizes"),
+    "x.sum() if len(x) > 1 else x.pow(2).sum()": (True, "is another function at n = 1; this is for larger sizes"),
+    "x[1:] @ x[:-1]": (True, ""),
+}
+
+
+@pytest.mark.parametrize("body", ELSEWHERE)
+def test_a_function_that_changes_with_the_size_is_noticed(body: str) -> None:
+    report = gradcheck(eval(f"lambda x: {body}"), shapes={"x": "n"})
+    known, said = ELSEWHERE[body]
+    assert (report["x"].code is not None) == known
+    assert said in " ".join(note.text for note in report.notes)
+
+
+def test_an_argument_without_a_derivative_leaves_the_others_theirs() -> None:
+    loss = torch.nn.functional.binary_cross_entropy
+    report = gradcheck(lambda x, y: loss(torch.sigmoid(x), y), shapes={"x": "n", "y": "n"}, assume={"y": "binary"})
+    assert [d.variable for d in report if d.code] == ["x"]
+    assert "no derivative by y" in " ".join(note.text for note in report.notes)
+
+
+def test_gradient_mode_of_the_caller_makes_no_difference() -> None:
+    with torch.no_grad():
+        assert gradcheck(lambda x: x @ x, shapes={"x": "n"})["x"].text == "2 x"
+        assert not torch.is_grad_enabled()
+    with torch.inference_mode():
+        assert gradcheck(lambda x: x @ x, shapes={"x": "n"})["x"].text == "2 x"
+
+
+LONG = {  # loops that no formula is written down for
+    "sin": "for _ in range(100):\n        x = torch.sin(x) * x\n    return x.sum()",
+    "sum": "a = x\n    for _ in range(3000):\n        a = a + 0.01\n    return a.sum()",
+}
+
+
+@pytest.mark.parametrize("case", LONG)
+def test_a_long_loop_is_answered_in_time(case: str) -> None:
+    start = time.process_time()
+    assert checked(f"def f(x):\n    {LONG[case]}", shapes={"x": "n"})["x"].code is None
+    assert time.process_time() - start < 20

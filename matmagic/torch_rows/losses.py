@@ -269,30 +269,38 @@ def _gaussian(a: Traced, y: Traced, var: Any, full: bool = False, eps: float = 1
     v = traced(var)
     if len(v.axes) == len(a.axes) - 1 and v.axes:  # one variance for all entries of a row
         v = Traced(v.node, (*v.axes, ()))
+    v = at_least(v, eps)
     entries = plus([(0.5, applied("log", v)), (0.5, over(raised(minus(a, y), 2), v))])
     return shifted(entries, 0.5 * math.log(2 * math.pi)) if full else entries
 
 
+NEGLIGIBLE = 1e-6  # bounds up to this are reached at single points only
+
 # ---- distances and similarities -----------------------------------------------------------------------------------
 
 
-def similarity(a: Traced, b: Traced, dim: int) -> Traced:
+def at_least(a: Traced, eps: float) -> Traced:
+    """The bound that torch keeps, where it is large enough to be meant: the usual ones keep off single points."""
+    return applied("maximum", a, eps) if eps > NEGLIGIBLE else a
+
+
+def similarity(a: Traced, b: Traced, dim: int, eps: float = 0.0) -> Traced:
     """a·b / (‖a‖ ‖b‖) along an axis"""
     a, b = together(a, b)
-    lengths = times(vector_norm(a, 2, dim), vector_norm(b, 2, dim))
+    lengths = times(at_least(vector_norm(a, 2, dim), eps), at_least(vector_norm(b, 2, dim), eps))
     return over(summed(times(a, b), dim), lengths)
 
 
 @row("cosine_similarity")
 def _cosine_similarity(_: Sizes, a: Traced, b: Traced, dim: int = 1, eps: float = 1e-8) -> Traced:
-    return similarity(a, b, dim)
+    return similarity(a, b, dim, eps)
 
 
 @row(F.normalize)
 def _normalize(_: Sizes, a: Traced, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Traced:
     """a / ‖a‖ along an axis; the bound stays where rows of zeros are no single points"""
     norm = vector_norm(a, p, dim, keepdim=True)
-    return over(a, applied("maximum", norm, eps) if norm.node.shape and may_vanish(a) else norm)
+    return over(a, applied("maximum", norm, eps) if norm.node.shape and may_vanish(a) else at_least(norm, eps))
 
 
 def distance(a: Traced, b: Traced, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Traced:
