@@ -122,7 +122,9 @@ def _traced(
         raise TraceError("the result is a tensor of unknown origin", f"in {subject.name}")
     found = in_order(found)
     held = any(isinstance(part, Elementwise) and part.function == "detach" for part in ordered(found.node))
-    return Trace(found.node, found.axes, layout, dict(sizes.of), tuple(dict.fromkeys(running.followed)), held, running.calls)
+    return Trace(
+        found.node, found.axes, layout, dict(sizes.of), tuple(dict.fromkeys(running.followed)), held, running.calls
+    )
 
 
 def _run(

@@ -166,9 +166,7 @@ def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], optio
     A function that reads one triangle of a matrix (eigvalsh, cholesky) is given a symmetric one.
     """
     if _runs(subject, shapes, assume, options):
-        return {
-            n: "symmetric" for n in shapes.of if n not in assume and reads_one_triangle(subject, shapes, assume, n)
-        }
+        return {n: "symmetric" for n in shapes.of if n not in assume and reads_one_triangle(subject, shapes, assume, n)}
     for name, shape in shapes.of.items():
         square = len(shape) == 2 and shape[0] == shape[1]
         candidates = ("positive-det", "positive-definite") if square else ()

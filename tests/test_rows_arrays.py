@@ -70,15 +70,16 @@ F.pad(X, (0, 1, 2, 0)), F.pad(x, (1, 1), value=3.0), x.unfold(0, 2, 1), V.unfold
 V.flatten() * torch.cat([v, v, v, v]), torch.tile(v[:3], (2,)) * v
 """
 INDICES = """
-v.median(), torch.median(V, dim=1).values, V[:, torch.tensor([0, 2, 5])], V[torch.tril_indices(4, 4)[0], torch.tril_indices(4, 4)[1]]
-V[:, :4][tuple(torch.triu_indices(4, 4, 1))], torch.index_put(torch.zeros(4, 6), tuple(torch.tril_indices(4, 6, -1)), V[:, 0].repeat(3)[:6])
-x[0], x[-1], x[2], X[0], X[-1, 2], X[:, 1], X[..., -1], X[1, :], X[None, 0], x[1] * x[-2], torch.select(X, 1, 0)
-X.select(0, -1), x[1:], x[:-1], x[:3], x[-3:], x[1:-1], X[1:, :-1], X[:2, 2:], X[:, :-2]
-x[2:] - 2 * x[1:-1] + x[:-2], X[1:] - X[:-1], x[1:][0], x[1:][:-1], v[::2], v[1::2], v[:4:3], V[::2, 1:], V[:, ::3]
-v.narrow(0, 1, 3), x.narrow(0, 1, 2), torch.narrow(X, 1, 0, 2), v.split(2)[1], torch.split(V, [1, 3])[1]
-v.chunk(3)[0], V.chunk(2, dim=1)[1], torch.tensor_split(v, 4)[1], torch.tensor_split(v, (1, 4))[1], v.chunk(4)[1]
-X[:, [1]], X[[1]], x[[0]], X[[-1], [0]], X[i], X[i, i], x[j], X[[0, 2]], x[[1, 0, 1]], X[:, [0, 2, 1]], X[torch.arange(X.shape[0]), i], X[i][:, 0], x[i] * x
-X[[0, 1], [1, 2]], torch.gather(X, 1, i[:, None]), X.gather(1, i.unsqueeze(1)).squeeze(1)
+v.median(), torch.median(V, dim=1).values, V[:, torch.tensor([0, 2, 5])]
+V[torch.tril_indices(4, 4)[0], torch.tril_indices(4, 4)[1]], V[:, :4][tuple(torch.triu_indices(4, 4, 1))]
+torch.index_put(torch.zeros(4, 6), tuple(torch.tril_indices(4, 6, -1)), v), x[0], x[-1], x[2], X[0], X[-1, 2]
+X[:, 1], X[..., -1], X[1, :], X[None, 0], x[1] * x[-2], torch.select(X, 1, 0), X.select(0, -1), x[1:], x[:-1], x[:3]
+x[-3:], x[1:-1], X[1:, :-1], X[:2, 2:], X[:, :-2], x[2:] - 2 * x[1:-1] + x[:-2], X[1:] - X[:-1], x[1:][0]
+x[1:][:-1], v[::2], v[1::2], v[:4:3], V[::2, 1:], V[:, ::3], v.narrow(0, 1, 3), x.narrow(0, 1, 2)
+torch.narrow(X, 1, 0, 2), v.split(2)[1], torch.split(V, [1, 3])[1], v.chunk(3)[0], V.chunk(2, dim=1)[1]
+torch.tensor_split(v, 4)[1], torch.tensor_split(v, (1, 4))[1], v.chunk(4)[1], X[:, [1]], X[[1]], x[[0]]
+X[[-1], [0]], X[i], X[i, i], x[j], X[[0, 2]], x[[1, 0, 1]], X[:, [0, 2, 1]], X[torch.arange(X.shape[0]), i]
+X[i][:, 0], x[i] * x, X[[0, 1], [1, 2]], torch.gather(X, 1, i[:, None]), X.gather(1, i.unsqueeze(1)).squeeze(1)
 torch.index_select(X, 0, j), X.index_select(1, i), torch.take_along_dim(X, i[:, None], 1)
 F.one_hot(i, 5).double() * x[:, None], X @ F.one_hot(i, X.shape[1]).double().T, F.embedding(j, X)
 torch.eye(5)[i].T @ X, torch.zeros(X.shape[0], 5).scatter(1, i[:, None], 1.0) * x[:, None]

@@ -9,9 +9,9 @@ from importlib import import_module
 
 from .table import ROWS, Axes, NotTraced, Sizes, SplitLeaf, Traced, consecutive
 
-SUBJECTS = (
-    "products arithmetic activations reductions shaping structure indexing constants linear_algebra losses layers aten".split()
-)
+SUBJECTS = """
+    products arithmetic activations reductions shaping structure indexing constants linear_algebra losses layers aten
+""".split()
 for _subject in SUBJECTS:
     import_module(f"{__name__}.{_subject}")
 
