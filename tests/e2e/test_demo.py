@@ -114,5 +114,8 @@ def spaced(latex: str) -> str:
 
 def printed(notebook: NotebookNode) -> list[str]:
     """Formulas, and what cells print with digits beyond float32's cut off."""
-    found = [output.text if "text" in output else output.data["text/latex"] for output in outputs(notebook)]
+    found = []
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        found.append("".join(output.text for output in cell.outputs if "text" in output))  # in one piece or several
+        found += [output.data["text/latex"] for output in cell.outputs if "data" in output]
     return [re.sub(r"(\.\d{4})\d+", r"\1", text) for text in found]
