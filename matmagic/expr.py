@@ -354,7 +354,7 @@ class _Contraction:
             exponents[base, labels] = exact(exponents.get((base, labels), Fraction(0)) + p)
         self.factors = []
         for (base, labels), p in exponents.items():
-            if isinstance(base, Basis | Delta | Selection | Triangle | OneHot) or p == 1:
+            if p == 1 or _is_truth(base, p):
                 self.factors.append((base, labels))
             elif _whole(p) and 2 <= p <= EXPANDED_POWER:
                 self.factors += [(base, labels)] * int(p)
@@ -408,6 +408,12 @@ def _apart(k: Size, other: Size) -> bool:
         return k != other
     gap = plus(k, other, -1)
     return isinstance(gap, int) and gap != 0
+
+
+def _is_truth(base: Node, p: Number) -> bool:
+    """Whether every entry is 0 or 1, so that its power is the same."""
+    holds = isinstance(base, Elementwise) and base.function in ("step", "equals") and p > 0
+    return holds or isinstance(base, Basis | Delta | Selection | Triangle | OneHot)
 
 
 def _first(alike: Mapping[int, int], label: int) -> int:

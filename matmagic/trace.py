@@ -28,6 +28,7 @@ from .expr import Elementwise, Leaf, Node, leaf
 from .lengths import Size, length
 from .torch_rows import ROWS, Axes, NotTraced, Sizes, SplitLeaf, Traced
 from .torch_rows.aten import IGNORED, row_below
+from .torch_rows.chosen import Chosen, choose, chosen_in, mask_of, on_chosen
 from .torch_rows.table import Row, applied, in_order, with_names
 from .walk import leaves, ordered
 
@@ -118,6 +119,8 @@ def _traced(
     if isinstance(found, Opaque):
         where = f"in line {found.line} of the cell" if found.line else f"in {subject.name}"
         raise TraceError(found.reason, where)
+    if isinstance(found, Chosen):
+        raise TraceError("the result has as many entries as its values decide", f"in {subject.name}")
     if not isinstance(found, Traced):
         raise TraceError("the result is a tensor of unknown origin", f"in {subject.name}")
     found = in_order(found)
@@ -162,7 +165,7 @@ class _Known:
     """What is known of a tensor, which is kept alive, since ids are reused."""
 
     tensor: Tensor
-    value: Traced | Opaque
+    value: Traced | Chosen | Opaque
     version: int | None
     recorded: bool  # whether autograd follows it
     view: tuple[Tensor, Any] | None = None  # the tensor and the index that it is a part of
@@ -219,7 +222,7 @@ class _Tracing(Running):
     def record(
         self,
         tensor: Tensor,
-        value: Traced | Opaque,
+        value: Traced | Chosen | Opaque,
         view: tuple[Tensor, Any] | None = None,
         recorded: bool = False,
     ) -> None:
@@ -227,7 +230,9 @@ class _Tracing(Running):
             self.sizes.truths.add(value.node)
         self.known[id(tensor)] = _Known(tensor, value, _version(tensor), recorded or tensor.grad_fn is not None, view)
 
-    def enter(self, outputs: Sequence[Tensor], values: Sequence[Traced | Opaque], recorded: bool = False) -> None:
+    def enter(
+        self, outputs: Sequence[Tensor], values: Sequence[Traced | Chosen | Opaque], recorded: bool = False
+    ) -> None:
         for tensor, value in zip(outputs, values, strict=True):
             known = self.known.get(id(tensor))
             self.record(tensor, value, known.view if known else None, recorded)
@@ -255,7 +260,7 @@ class _Tracing(Running):
         self.calls += 1
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         func = BLANK.get(func, func)
-        row = None if any(id(t) not in self.known for t in _tensors_of(args)) else ROWS.get(func)
+        row: Any = None if any(id(t) not in self.known for t in _tensors_of(args)) else ROWS.get(func)
         versions = [_version(a) if isinstance(a, Tensor) else 0 for a in args]
         result = self.carried_out(func, args, kwargs, below=row is None)
         changed = any(isinstance(a, Tensor) and _version(a) != v for a, v in zip(args, versions, strict=True))
@@ -263,8 +268,12 @@ class _Tracing(Running):
         if isinstance(result, torch.Size) or not outputs:
             self.note_value(func, expressions)
         elif row is not None:
+            mask = self.mask_of(func, args, expressions[0])
+            if mask is not None:
+                shows = 0 < outputs[0].numel() < args[0].numel()
+                row, expressions = choose, ((expressions[0][0], mask, shows), {})
             found = self.explain(func, row, *expressions, outputs)
-            if any(isinstance(f, Opaque) for f in found) and not changed:
+            if mask is None and any(isinstance(f, Opaque) for f in found) and not changed:
                 found = self.from_below(func, args, kwargs, outputs, found)
             self.enter(outputs, found)
             self.note_view(func, args, expressions[0], result)
@@ -295,14 +304,14 @@ class _Tracing(Running):
         self.record(whole, new[0], before.view)
         self.record(changed.tensor, part, changed.view)
 
-    def named(self, func: Any, found: Traced | Opaque) -> Traced | Opaque:
+    def named(self, func: Any, found: Traced | Chosen | Opaque) -> Traced | Chosen | Opaque:
         """An expression found one level down; where there is none, the reason names the user's call."""
-        known = isinstance(found, Traced) or call_name(func) in found.reason or found.reason.startswith("a ")
+        known = isinstance(found, Traced | Chosen) or call_name(func) in found.reason or found.reason.startswith("a ")
         return found if known else Opaque(f"{call_name(func)} is not traced yet", self.line())
 
     def from_below(
-        self, func: Any, args: Any, kwargs: Any, outputs: Sequence[Tensor], found: Sequence[Traced | Opaque]
-    ) -> Sequence[Traced | Opaque]:
+        self, func: Any, args: Any, kwargs: Any, outputs: Sequence[Tensor], found: Sequence[Traced | Chosen | Opaque]
+    ) -> Sequence[Traced | Chosen | Opaque]:
         """The expressions of a call whose row does not cover its form, from the operations that it is made of."""
         again = _tensors_of(self.carried_out(func, args, kwargs, below=True))
         same = len(again) == len(outputs) and all(
@@ -315,7 +324,7 @@ class _Tracing(Running):
 
     def explain(
         self, func: Any, row: Row | None, args: Any, kwargs: Any, outputs: Sequence[Tensor]
-    ) -> Sequence[Traced | Opaque]:
+    ) -> Sequence[Traced | Chosen | Opaque]:
         """An expression for each output tensor of the call, compared with its value; or why there is none."""
         if self.calls > MOST_CALLS:
             return [Opaque(f"more than {MOST_CALLS} calls, too many to follow", self.line())] * len(outputs)
@@ -326,8 +335,9 @@ class _Tracing(Running):
             if row is None:
                 raise NotTraced(f"{call_name(func)} is not traced yet")
             own, named = with_names(row, args, kwargs)
-            made = row(self.sizes, *own, **named)
-            found = [made] if isinstance(made, Traced) else list(made)
+            chosen = bool(chosen_in([own, named]))
+            made = on_chosen(func, row, self.sizes, own, named) if chosen else row(self.sizes, *own, **named)
+            found = [made] if isinstance(made, Traced | Chosen) else list(made)
             if len(found) != len(outputs):
                 raise NotTraced(f"{call_name(func)} gave more or less here than its rule says")
             return [self.checked(func, f, o) for f, o in zip(found, outputs, strict=True)]
@@ -336,32 +346,53 @@ class _Tracing(Running):
             text = said if call_name(func) in said else f"{call_name(func)}: {said}"
             return [Opaque(text, self.line())] * len(outputs)
 
-    def checked(self, func: Any, found: Traced | None, output: Tensor) -> Traced | Opaque:
+    def mask_of(self, func: Any, args: Any, expressions: Any) -> Traced | None:
+        """The mask by which a call chooses some entries, but not all of them here."""
+        if func not in (Tensor.__getitem__, Tensor.masked_select, torch.masked_select) or len(args) != 2:
+            return None
+        if not isinstance(expressions[0], Traced) or args[0].dtype is torch.bool:
+            return None
+        with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
+            mask = mask_of(expressions[0], args[1], expressions[1], args[0].shape)
+        return mask
+
+    def checked(self, func: Any, found: Traced | Chosen | None, output: Tensor) -> Traced | Chosen | Opaque:
         """The expression if it has the value; what autograd takes for a constant is one."""
         if found is None:
             return Opaque(f"{call_name(func)}: this result is not traced", self.line())
         if not self.agrees(found, output):
             raise NotTraced(f"{call_name(func)} gave another value here than its rule says")
-        if torch.is_grad_enabled() or not leaves(found.node):
+        whole = found.whole if isinstance(found, Chosen) else found
+        if torch.is_grad_enabled() or not leaves(whole.node):
             return found
         if id(output) in self.known:
             raise NotTraced(f"{call_name(func)} changed a tensor in place under no_grad")
-        return applied("detach", found)
+        held = applied("detach", whole)
+        return replace(found, whole=held) if isinstance(found, Chosen) else held
 
-    def agrees(self, found: Traced, tensor: Tensor) -> bool:
+    def agrees(self, found: Traced | Chosen, tensor: Tensor) -> bool:
         """Whether the expression has the tensor's value; nothing listens while it is computed."""
         with torch._C._DisableTorchDispatch():
             return self.equals(found, tensor)
 
-    def equals(self, found: Traced, tensor: Tensor) -> bool:
-        value = evaluate(found.node, self.leaf_values, self.sizes.of, self.values)
-        order = [a for group in found.axes for a in group]
-        lengths = [math.prod(value.shape[a] for a in group) for group in found.axes]
-        if lengths != list(tensor.shape) or sorted(order) != list(range(value.ndim)):
+    def equals(self, found: Traced | Chosen, tensor: Tensor) -> bool:
+        value = self.value(found.whole if isinstance(found, Chosen) else found)
+        if value is not None and isinstance(found, Chosen):
+            mask = self.value(found.mask)
+            value = None if mask is None else value[mask > 0.5]
+        if value is None or value.shape != tensor.shape:
             return False
-        value = value.permute(order).reshape(tensor.shape)
         true = tensor.detach().double()
         return bool(torch.allclose(value, true, TOLERANCE, TOLERANCE * max(1.0, _size(true)), equal_nan=True))
+
+    def value(self, found: Traced) -> Tensor | None:
+        """The expression's value with the axes of the tensor; None where it has others."""
+        value = evaluate(found.node, self.leaf_values, self.sizes.of, self.values)
+        order = [a for group in found.axes for a in group]
+        if sorted(order) != list(range(value.ndim)):
+            return None
+        lengths = [math.prod(value.shape[a] for a in group) for group in found.axes]
+        return value.permute(order).reshape(lengths)
 
     def note_value(self, func: Any, expressions: Any) -> None:
         """Remember that the user's code took a value out of a tensor that depends on its inputs."""

@@ -24,7 +24,8 @@ conditions counterexamples grading checking typeset static panel report magics
 """.split()
 INSIDE = {
     "torch_rows": """
-        table arithmetic indexing activations reductions shaping structure products constants linear_algebra losses layers aten
+        table chosen arithmetic indexing activations reductions shaping structure products constants linear_algebra losses
+        layers aten
     """.split(),
     "printers": "names levels latex text sympy_form torch_parts torch_code index_code".split(),
 }

@@ -88,6 +88,17 @@ x.masked_fill(x < 0, 2.0), torch.triu(X).masked_fill(X > 1, 0.0), (X > Y) * X, (
 torch.unbind(V)[1] * torch.unbind(V)[0], torch.stack(torch.unbind(X, 1), 1), torch.stack([r @ r for r in X])
 sum(r.sum() for r in X)
 """
+MASKS = """
+X[X > 0].sum(), torch.masked_select(x, x > 0).sum(), x[y > 0].sum(), (x[x > 0] ** 2).sum(), X[X > 0].mean()
+torch.exp(x[x > 0]).mean(), X[x > 0].sum(), X[x > 0].mean(), X[x > 0].mean(0), X[x > 0].sum(0), X.masked_select(X > Y).prod()
+F.mse_loss(x[x > 0], y[x > 0]), F.mse_loss(x[y > 0], y[y > 0], reduction='sum'), F.l1_loss(X[Y > 0], Y[Y > 0])
+x[y > 0].norm(), torch.norm(X[X > 0.3], p=1), x[y > 0].max(), torch.amin(x[y > 0]), torch.logsumexp(x[y > 0], 0)
+x[y > 0] @ y[y > 0], torch.dot(x[x > 0], x[x > 0]), (x[y > 0] - x.mean()).abs().sum(), torch.log(x[x > 0.2]).sum()
+(X[x > 0] @ z).exp().sum(), A[~torch.eye(A.shape[0], dtype=torch.bool)].sum(), x[~(x > 0)].sum() * x[x > 0].sum()
+torch.tanh(A[torch.triu_indices(A.shape[0], A.shape[0], 1)[0], torch.triu_indices(A.shape[0], A.shape[0], 1)[1]]).sum()
+(A * A)[tuple(torch.tril_indices(A.shape[0], A.shape[0], -1))].mean(), A[torch.ones(A.shape[0], A.shape[0]).tril().bool()].sum()
+torch.index_put(x, (x > 0,), torch.tensor(1.0)) * x, x[(x > 0) & (y < 1)].sum()
+"""
 MATRICES = """
 torch.linalg.inv(A), torch.inverse(A) @ x, A.inverse().T, torch.linalg.inv(T[:2, :2, :2] + 3 * torch.eye(2))
 torch.linalg.pinv(X), torch.pinverse(X.T), torch.det(A), torch.linalg.det(A @ A), A.det() ** 2
@@ -145,7 +156,7 @@ def found_in(own: Written) -> Trace:
     return followed(own, own.shapes, samples) if own.letters() else trace(own, own.shapes, *samples[0])
 
 
-@pytest.mark.parametrize("call", [c for table in (CALLS, SHAPING, INDICES, MATRICES) for c in calls(table)])
+@pytest.mark.parametrize("call", [c for table in (CALLS, SHAPING, INDICES, MASKS, MATRICES) for c in calls(table)])
 @pytest.mark.filterwarnings("ignore")
 def test_value_and_gradient(call: str) -> None:
     own = function(call)
@@ -161,12 +172,25 @@ def test_value_and_gradient(call: str) -> None:
             assert difference(squeezed(slope).reshape(-1), squeezed(true).reshape(-1)) < 1e-8
 
 
+def test_what_a_mask_chose_is_put_back_by_it() -> None:
+    for body in ("w[y > 0] = w[y > 0] * 2 + 1", "w[y > 0] *= 3", "w[y > 0] = 0.0", "w[y > 0] = torch.exp(x[y > 0])"):
+        own = written(f"w = x.clone()\n{body}\nreturn w * y", "x: n, y: n")
+        found = found_in(own)
+        sizes = {"n": FRESH["n"]}
+        inputs = inputs_of(own, sizes, 5)
+        assert difference(evaluate(found.node, leaf_values(found, inputs, sizes), sizes), own(inputs)) < 1e-9, body
+
+
 REFUSED = {
-    "X[X > 0].sum()": "Tensor.__getitem__",
+    "x[x > 0]": "as many entries as its values decide",
+    "x[x > 0].softmax(0).max()": "softmax",
+    "x[x > 0].cumsum(0).sum()": "cumsum",
+    "X[X > 0].median()": "median",
+    "x[:3][x[:3] > -99].softmax(0).max()": "the mask chooses all entries here",
+    "torch.stack([x[x > 0].sum(), x[torch.nonzero(x > 0)[0]].sum()]).sum()": "nonzero",
     "torch.linalg.qr(A)[1]": "qr",
     "torch.linalg.eig(A)[0].abs().sum()": "eig",
     "torch.cummax(v, 0)[0]": "cummax",
-    "torch.masked_select(x, x > 0).sum()": "masked_select",
 }
 
 

@@ -22,6 +22,7 @@ from ..lengths import plus as size_plus
 from ..walk import leaves, size_letters
 from .table import Names, NotTraced, Row, Sizes, Traced, contract, in_order, minus, plus, row, traced, where
 
+MOST_PAIRS = 40  # of row and column numbers that are written out
 Operands = list[tuple[Traced, Names]]
 
 
@@ -160,6 +161,8 @@ def _indices(of: Callable[..., Tensor]) -> Row:
     def rule(_: Sizes, row: int, col: int, offset: int = 0, **_more: Any) -> Traced:
         values = of(row, col, offset)
         count = values.shape[1]
+        if count > MOST_PAIRS:
+            raise NotTraced("the numbers of so large a triangle are traced as an index only")
         parts = [
             (int(values[i, k]), product([(basis(2, i), (0,)), (basis(count, k), (1,))], (2, count), (0, 1)))
             for i in range(2)
