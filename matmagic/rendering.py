@@ -53,6 +53,9 @@ from .summing import Term, gathered, plus, scalar_factors, scalar_term
 from .writing import chain, folded, hadamard, inverse, transpose, transposes
 
 
+MOST_INDICES = 11  # i, j, k, l, p … v
+
+
 class NoNotation(ValueError):
     """An expression that is not written down: it would need nested indices."""
 
@@ -458,5 +461,7 @@ class _Contracting:
     def indexed(self) -> Math:
         used = {label for p in self.pieces for label in p.labels} | set(self.out)
         sizes = tuple((label, self.sizes[label]) for label in sorted(used))
+        if len(sizes) > MOST_INDICES:
+            raise NoNotation("a product with more indices than there are letters for")
         kept = [p for p in self.pieces if not (isinstance(p.math, Ones) and p.labels[0] in self.out)]
         return Indexed(tuple((p.math, p.labels) for p in kept), self.out, sizes)

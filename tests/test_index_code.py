@@ -22,6 +22,7 @@ from matmagic.expr import (
     basis,
     delta,
     elementwise,
+    leaf,
     number,
     onehot,
     permute,
@@ -36,6 +37,7 @@ from matmagic.lengths import Size, length
 from matmagic.matrix_functions import FUNCTIONS_OF_MATRICES, of
 from matmagic.printers.index_code import index_code
 from matmagic.printers.torch_parts import Axes, size_code
+from matmagic.rendering import NoNotation, notation
 from matmagic.trace import input_leaf
 
 SIZES = {"m": 3, "n": 5, "k": 4}
@@ -139,6 +141,13 @@ def test_every_node(name: str, layout: dict[str, tuple[Size, ...]]) -> None:
 @pytest.mark.parametrize("name", ["leaf", "turned", "batched"])
 def test_flattened_axes(name: str) -> None:
     agrees(NODES[name], SHAPES, flattened=True)
+
+
+def test_a_formula_with_more_indices_than_letters_is_left_to_the_code() -> None:
+    tensor = leaf("T", ("n", "n", "n"))
+    ring = product([(tensor, (2 * k, 2 * k + 1, (2 * k + 2) % 12)) for k in range(6)], (), ())
+    with pytest.raises(NoNotation, match="more indices than there are letters"):
+        notation(ring)
 
 
 def test_more_indices_than_letters() -> None:
