@@ -52,7 +52,6 @@ from .notation import (
 from .summing import Term, gathered, plus, scalar_factors, scalar_term
 from .writing import chain, folded, hadamard, inverse, transpose, transposes
 
-
 MOST_INDICES = 11  # i, j, k, l, p … v
 
 

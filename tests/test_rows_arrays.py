@@ -41,7 +41,8 @@ torch.dist(x, y), torch.dist(x, y, 1), torch.linalg.matrix_norm(X), torch.linalg
 torch.linalg.matrix_norm(X, -1), torch.linalg.matrix_norm(X, float('inf')), torch.linalg.matrix_norm(X, 'nuc')
 torch.linalg.matrix_norm(X, 2), torch.linalg.norm(X, dim=1, ord=2), torch.linalg.norm(X, 1, 1), x.cumsum(0)
 torch.cumsum(X, 1), X.cumsum(dim=0), torch.cumprod(x, 0), X.cumprod(1), torch.logcumsumexp(X, 1)
-torch.logcumsumexp(x, 0), x.sort().values, torch.sort(X, 1, descending=True)[0], x.topk(2).values
+torch.logcumsumexp(x, 0), torch.cummax(x, 0).values, X.cummin(1)[0], torch.cummax(X, dim=0)[0]
+x.sort().values, torch.sort(X, 1, descending=True)[0], x.topk(2).values
 torch.topk(X, 3, dim=1, largest=False)[0], x.kthvalue(2).values, x.nansum(), torch.linalg.svdvals(X.T @ X)
 torch.linalg.svd(A)[1], torch.linalg.svdvals(A).prod()
 """
@@ -190,7 +191,6 @@ REFUSED = {
     "torch.stack([x[x > 0].sum(), x[torch.nonzero(x > 0)[0]].sum()]).sum()": "nonzero",
     "torch.linalg.qr(A)[1]": "qr",
     "torch.linalg.eig(A)[0].abs().sum()": "eig",
-    "torch.cummax(v, 0)[0]": "cummax",
 }
 
 

@@ -270,16 +270,30 @@ def _nansum(_: Sizes, a: Traced, dim: Any = None, keepdim: bool = False, *, dtyp
     return summed(a, dim, keepdim)
 
 
-@row("cumprod")
-def _cumprod(_: Sizes, a: Traced, dim: int, *, dtype: Any = None) -> Traced:
-    """Π_{j <= i} a_j: the product along a row of a, with 1 beyond the diagonal."""
+def running(name: str, a: Traced, dim: int, beyond: float) -> Traced:
+    """A function of a_0 … a_i at each place i: of a row of a, with a number that makes no difference beyond the diagonal."""
     at = dim % len(a.axes)
     rows = Traced(a.node, (*a.axes[: at + 1], (), *a.axes[at + 1 :]))  # j stands first, i after it
     (size,) = a.sizes(at)
     lead = [()] * at
     mask = spread(vector(triangle(size, size, 0)), [*lead, (size,), (size,)][-2:])
     inside = Traced(mask.node, (*mask.axes, *[()] * (len(a.axes) - at - 1)))
-    return reduced("prod", where(inside, rows, 1), at)
+    return reduced(name, where(inside, rows, beyond), at)
+
+
+@row("cumprod")
+def _cumprod(_: Sizes, a: Traced, dim: int, *, dtype: Any = None) -> Traced:
+    return running("prod", a, dim, 1)
+
+
+@row("cummax")
+def _cummax(_: Sizes, a: Traced, dim: int) -> list[Traced | None]:
+    return [running("max", a, dim, -math.inf), None]
+
+
+@row("cummin")
+def _cummin(_: Sizes, a: Traced, dim: int) -> list[Traced | None]:
+    return [running("min", a, dim, math.inf), None]
 
 
 @row("logcumsumexp")
