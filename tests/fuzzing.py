@@ -117,7 +117,15 @@ def usable(made: RandomFunction) -> bool:
         largest = float(first.abs().max())
         if not 1e-6 < largest < 1e5 or float((first - second).abs().max()) > 1e-4 * largest:
             return False
-    return True
+    return made.order == 1 or bends(own)
+
+
+def bends(own: Running) -> bool:
+    """Whether autograd has a second derivative."""
+    try:
+        return all(bool(own.derivative(own.inputs(0), name, 2).isfinite().all()) for name in own.made.variables)
+    except RuntimeError:
+        return False
 
 
 def shaken(tensor: Tensor) -> Tensor:

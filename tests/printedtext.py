@@ -178,10 +178,11 @@ class _Reading:
             self.in_norm = True
             value = self.sum()
             self.in_norm = False
-            if self.next() not in ("‖", "‖_F") or (self.take() == "‖_F") != (value.dim() == 2 and value.shape[1] > 1):
-                raise Misfit("a norm of another kind")
+            kind = self.take()
             if self.next() and all(c in _LOW for c in self.next()):
                 raise Unreadable("a norm of another kind")
+            if kind not in ("‖", "‖_F") or (kind == "‖_F") != (value.dim() == 2 and value.shape[1] > 1):
+                raise Misfit("a norm of another kind")
             return torch.linalg.norm(value)
         if token == "√":
             value = self.atom()
