@@ -23,6 +23,7 @@ DIFFERENCES = 1e-6  # relative, central differences against autograd
 EPS = torch.finfo(torch.float64).eps
 DIRECTIONS = 2
 STEPS = (1e-3, -0.37)  # relative: a small one, and one that crosses conditions
+FACTORS = (1.0, 0.1, 10.0)  # of the step of the differences, in the order tried
 ROUNDING = 1e-13  # relative: two runs of one factorisation may differ by as much
 
 
@@ -185,17 +186,33 @@ def differences_agree(
         size = max(size, value / max(float(start.abs().max()), 1e-300))
     jacobian = gradient.reshape(base.numel(), start.numel())
     generator = torch.Generator().manual_seed(start.numel())
-    worst = 0.0
     directions = list(_directions(f, start, jacobian, generator))
-    for direction in directions:
-        worst = max(worst, _difference_error(f, start, direction, jacobian @ direction.reshape(-1), size))
+
+    def error(direction: Tensor, factors: tuple[float, ...] = FACTORS) -> float:
+        return _difference_error(f, start, direction, jacobian @ direction.reshape(-1), size, factors)
+
+    worst = max(map(error, directions))
+    if worst > DIFFERENCES:  # f may lose digits, as log(1 - p) does for p near 1: a large step minds least
+        size = max(size, max(_rounding(f, start, d) for d in directions) / (30 * EPS))
+        worst = min(worst, max(error(direction, FACTORS[-1:]) for direction in directions))
     if worst > DIFFERENCES and symmetric_point(start):  # f may be one of symmetric matrices only
-        both = [direction + direction.T for direction in directions]
-        errors = [_difference_error(f, start, d, jacobian @ d.reshape(-1), size) for d in both]
-        worst = min(worst, max(errors))
+        worst = min(worst, max(error(direction + direction.T) for direction in directions))
     if worst <= DIFFERENCES:
         return True, worst, ""
     return False, worst, _worst_entry(f, start, jacobian, gradient)
+
+
+def _rounding(f: Callable[[Tensor], Tensor], start: Tensor, direction: Tensor) -> float:
+    """How far f is from smooth along a direction: its third difference, of which a smooth function has next to nothing."""
+    step = FACTORS[-1] * _step(start)
+    far, near = (f(start + k * step * direction) - f(start - k * step * direction) for k in (2, 1))
+    rough = float((far - 2 * near).abs().max())
+    return rough / 3 if math.isfinite(rough) else 0.0
+
+
+def _step(start: Tensor) -> float:
+    """The length that balances rounding and curvature of a difference."""
+    return float(EPS ** (1 / 3) * max(1.0, float(start.norm()) / max(1.0, math.sqrt(start.numel()))))
 
 
 def is_symmetric(jacobian: Tensor, shape: tuple[int, ...]) -> bool:
@@ -237,7 +254,12 @@ def _one_sided(f: Callable[[Tensor], Tensor], start: Tensor, noise: Tensor) -> b
 
 
 def _difference_error(
-    f: Callable[[Tensor], Tensor], start: Tensor, direction: Tensor, expected: Tensor, size: float
+    f: Callable[[Tensor], Tensor],
+    start: Tensor,
+    direction: Tensor,
+    expected: Tensor,
+    size: float,
+    factors: tuple[float, ...],
 ) -> float:
     """Error of the slope along a direction, relative to the slope and to what rounding of f, of this size, leaves of it.
 
@@ -245,8 +267,8 @@ def _difference_error(
     counts.
     """
     errors = []
-    for factor in (1.0, 0.1, 10.0):
-        step = factor * EPS ** (1 / 3) * max(1.0, float(start.norm()) / max(1.0, math.sqrt(start.numel())))
+    for factor in factors:
+        step = factor * _step(start)
         slope = (f(start + step * direction) - f(start - step * direction)) / (2 * step)
         if not bool(torch.isfinite(slope).all()) or not bool(torch.isfinite(expected).all()):
             errors.append(math.inf)

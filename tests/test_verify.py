@@ -196,6 +196,15 @@ def test_a_hessian_that_nearly_vanishes_agrees_with_differences() -> None:
     assert not differences_agree(asked, inputs, "x", right + 1e-3, 2)[0]
 
 
+def test_differences_allow_for_the_digits_that_f_loses() -> None:
+    """log(1 - p), p near 1; a wrong gradient is still seen."""
+    asked = subject("def f(x): return -torch.log(1 - torch.sigmoid(x)).mean()")
+    inputs = {"x": torch.tensor([23.0, 21.5, 0.3], dtype=torch.float64)}
+    right = derivative_of(asked, inputs, "x")
+    assert differences_agree(asked, inputs, "x", right)[0]
+    assert not differences_agree(asked, inputs, "x", 2 * right)[0]
+
+
 def test_results_that_differ_by_rounding_are_not_random() -> None:
     asked = subject("def f(x): return (x ** 2).sum() * (1 + 1e-15 * float(torch.rand(())))")
     inputs = {"x": torch.ones(3, dtype=torch.float64)}
