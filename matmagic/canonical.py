@@ -9,10 +9,12 @@ Not known here: algebra (expansion is simplify's), and which patterns have names
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import permutations, product
+from itertools import permutations
+from itertools import product as cartesian
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -33,18 +35,97 @@ from .expr import (
     SizeOf,
     Sum,
     Triangle,
-    leaf,
     permute,
-    size_of,
     transpose,
 )
-from .lengths import Size
-from .walk import children, leaves, size_letters, substitute, transform, with_fields
+from .lengths import Size, plus
+from .walk import children, leaves, ordered
 
 KEEPS_SYMMETRY = frozenset({"inverse", "pinv", "expm"})
 MOST_ORDERS = 200  # orders of alike constants tried for one pattern; beyond that it has none
+FEW_ORDERS = 4  # up to which all are tried, and what constants look like isn't asked
 
-_keys: WeakKeyDictionary[Node, bytes] = WeakKeyDictionary()
+
+class _Keys:
+    """Digests of canonical forms, each computed once; a subclass says what it forgets of leaves and sizes."""
+
+    def __init__(self) -> None:
+        self.known: MutableMapping[Node, bytes] = WeakKeyDictionary()
+
+    def __call__(self, node: Node) -> bytes:
+        stack = [] if node in self.known else [node]
+        while stack:
+            missing = [child for child in children(stack[-1]) if child not in self.known]
+            if missing:
+                stack += missing
+            else:
+                part = stack.pop()
+                self.known[part] = self.digest(part)
+        return self.known[node]
+
+    def digest(self, node: Node) -> bytes:
+        return _digest(self.form(node))
+
+    def form(self, node: Node) -> tuple[Any, ...]:
+        """What the node is made of, in an order that depends on nothing else."""
+        shape = self.shape(node)
+        match node:
+            case Leaf(name=name, symmetric=symmetric):
+                return ("leaf", name, shape, symmetric)
+            case SizeOf(letter=letter):
+                return ("size", letter)
+            case Basis(position=k):
+                return ("basis", shape, self.place(k, node.shape[0]))
+            case Delta():
+                return ("delta", shape)
+            case Power(base=base, exponent=p):
+                return ("power", self(base), str(p))
+            case Elementwise(function=function, args=args):
+                return ("function", function, *map(self, args))
+            case Selection(start=start, step=step):
+                return ("selection", shape, self.place(start, node.shape[1]), step)
+            case Triangle(offset=offset):
+                return ("triangle", shape, offset)
+            case Range():
+                return ("range", shape)
+            case OneHot(labels=labels):
+                return ("onehot", shape, self(labels))
+            case Call(function=function, args=args):
+                return ("call", function, *map(self, args))
+            case Sum(terms=terms):
+                return ("sum", shape, *sorted((str(c), self(t)) for c, t in terms))
+            case Product():
+                parts = linked(node.factors, lambda label: label >= len(node.shape))
+                return ("product", shape, *sorted(self.component(node, part) for part in parts))
+        raise TypeError(type(node).__name__)
+
+    def component(self, node: Product, members: Sequence[Factor]) -> tuple[Any, ...]:
+        """Factors that hang together, in the smallest of their forms."""
+        rank = len(node.shape)
+        factors = [self.factor(*member) for member in members]
+        colours: dict[int, Any] = {}
+        for _, labels, _ in factors:
+            for label in labels:
+                colours[label] = (0, label) if label < rank else (1, str(self.size(node.sizes[label])))
+        return _smallest(factors, _ranked(colours), colours)
+
+    def factor(self, node: Node, labels: Labels) -> tuple[bytes, Labels, tuple[int, ...]]:
+        """A factor's digest, its labels, and the class of each axis: axes of one class are interchangeable."""
+        return self(node), labels, (0, 0) if is_symmetric_factor(node) else tuple(range(len(labels)))
+
+    def shape(self, node: Node) -> Any:
+        return node.shape
+
+    def size(self, size: Size) -> Size:
+        return size
+
+    def place(self, position: Size, size: Size) -> Any:
+        """A position on an axis of this size."""
+        return position
+
+
+_keys = _Keys()
+_symmetric: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
 
 
 def key(node: Node) -> bytes:
@@ -55,15 +136,7 @@ def key(node: Node) -> bytes:
     >>> key(product([(X, (0, 1)), (X, (1, 0))], (), ())) == key(product([(X, (0, 0)), (X, (1, 1))], (), ()))
     False
     """
-    stack = [] if node in _keys else [node]
-    while stack:
-        missing = [child for child in children(stack[-1]) if child not in _keys]
-        if missing:
-            stack += missing
-        else:
-            part = stack.pop()
-            _keys[part] = _digest(_form(part))
-    return _keys[node]
+    return _keys(node)
 
 
 def is_symmetric(node: Node) -> bool:
@@ -72,43 +145,20 @@ def is_symmetric(node: Node) -> bool:
         return False
     if isinstance(node, Call):
         return node.function in KEEPS_SYMMETRY and is_symmetric(node.args[0])
-    return key(permute(node, (1, 0))) == key(node)
+    if node not in _symmetric:
+        _symmetric[node] = key(permute(node, (1, 0))) == key(node)
+    return _symmetric[node]
+
+
+def is_symmetric_factor(node: Node) -> bool:
+    """As is_symmetric, without asking a plain leaf for the key of its transpose."""
+    if isinstance(node, Leaf):
+        return node.symmetric
+    return isinstance(node, Delta) or is_symmetric(node)
 
 
 def _digest(form: tuple[Any, ...]) -> bytes:
     return blake2b(repr(form).encode(), digest_size=16).digest()
-
-
-def _form(node: Node) -> tuple[Any, ...]:
-    match node:
-        case Leaf(name=name, symmetric=symmetric):
-            return ("leaf", name, node.shape, symmetric)
-        case SizeOf(letter=letter):
-            return ("size", letter)
-        case Basis(position=k):
-            return ("basis", node.shape, k)
-        case Delta():
-            return ("delta", node.shape)
-        case Power(base=base, exponent=p):
-            return ("power", key(base), str(p))
-        case Elementwise(function=function, args=args):
-            return ("function", function, *map(key, args))
-        case Selection(start=start, step=step):
-            return ("selection", node.shape, start, step)
-        case Triangle(offset=offset):
-            return ("triangle", node.shape, offset)
-        case Range():
-            return ("range", node.shape)
-        case OneHot(labels=labels):
-            return ("onehot", node.shape, key(labels))
-        case Call(function=function, args=args):
-            return ("call", function, *map(key, args))
-        case Sum(terms=terms):
-            return ("sum", node.shape, *sorted((str(c), key(t)) for c, t in terms))
-        case Product():
-            parts = linked(node.factors, lambda label: label >= len(node.shape))
-            return ("product", node.shape, *sorted(_component(node, part) for part in parts))
-    raise TypeError(type(node).__name__)
 
 
 # ---- products -----------------------------------------------------------------------------------------------------
@@ -128,30 +178,6 @@ def linked(factors: Iterable[_Linked], links: Callable[[int], bool]) -> list[lis
             members = group[1] + members
         groups.append((own, members))
     return [members for _, members in groups]
-
-
-def _ports(node: Node) -> tuple[int, ...]:
-    """The class of each axis: axes of one class are interchangeable."""
-    if isinstance(node, Product | Sum | Power | Elementwise | Leaf | Delta | Call) and is_symmetric_factor(node):
-        return (0, 0)
-    return tuple(range(len(node.shape)))
-
-
-def is_symmetric_factor(node: Node) -> bool:
-    """As is_symmetric, without asking a plain leaf for the key of its transpose."""
-    if isinstance(node, Leaf):
-        return node.symmetric
-    return isinstance(node, Delta) or is_symmetric(node)
-
-
-def _component(node: Product, members: Sequence[Factor]) -> tuple[Any, ...]:
-    rank = len(node.shape)
-    factors = [(key(factor), labels, _ports(factor)) for factor, labels in members]
-    colours: dict[int, Any] = {}
-    for _, labels, _ in factors:
-        for label in labels:
-            colours[label] = (0, label) if label < rank else (1, str(node.sizes[label]))
-    return _smallest(factors, _ranked(colours), colours)
 
 
 def _ranked(colours: Mapping[int, Any]) -> dict[int, int]:
@@ -223,96 +249,122 @@ def pattern(node: Node, variable: str) -> Pattern | None:
 
     The variable itself is anonymous in name only; sizes are forgotten, since the wiring fixes them.
     """
-    bare = _without_sizes(node)
-    named = leaves(bare)
+    named: dict[str, Node] = {**leaves(node), **_sizes_in(node)}
     if variable not in named:
         return None
-    bare_variable = leaf("?x", named[variable].shape)
-    bare = substitute(bare, {variable: bare_variable})
-    constants = [c for name, c in named.items() if name != variable]
-    coloured = sorted(((_colour(bare, c), c) for c in constants), key=lambda pair: pair[0])
-    orders = _orders(coloured)
-    if orders is None:
+    constants = [name for name in named if name != variable]
+    coloured = [_by_shape(name, named[name]) for name in constants]
+    if _count(coloured) > FEW_ORDERS:
+        coloured = [_coloured(node, variable, *one) for one in coloured]
+    if _count(coloured) > MOST_ORDERS:
         return None
-    originals: dict[str, Node] = {**leaves(node), **{_size_name(s): size_of(s) for s in size_letters(node)}}
-    best = min(((key(_placed(bare, order)), order) for order in orders), key=lambda pair: pair[0])
-    return Pattern(best[0], tuple(_turned(originals[c.name], flip) for c, flip in best[1]))
+    ways = (
+        (_Anonymous(variable, {name: (k, flip) for k, (name, flip) in enumerate(order)})(node), order)
+        for order in _orders(coloured)
+    )
+    found, order = min(ways, key=lambda pair: pair[0])
+    return Pattern(found, tuple(transpose(named[name]) if flip else named[name] for name, flip in order))
 
 
-_Order = tuple[tuple[Leaf, bool], ...]
+_Order = tuple[tuple[str, bool], ...]
+_Coloured = tuple[Any, str, tuple[bool, ...]]  # what tells a constant from others, its name, how it may be turned
 
 
-def _turned(node: Node, flip: bool) -> Node:
-    return transpose(node) if flip else node
+class _Anonymous(_Keys):
+    """Keys in which the constants have numbers for names, or none: those without one look alike and have no orientation.
+
+    A number comes with whether the constant is turned: (k, True) for A is k for Aᵀ.
+    """
+
+    def __init__(self, variable: str, numbers: Mapping[str, tuple[int, bool]]) -> None:
+        self.known = {}
+        self.variable, self.numbers = variable, numbers
+
+    def digest(self, node: Node) -> bytes:
+        if isinstance(node, Leaf | SizeOf):
+            bare, _, ports = self.bare(node)
+            return _digest(("product", 2, (bare, (1, 0), ports))) if self.turned(node) else bare
+        if isinstance(node, Product) and len(node.factors) == 1:
+            ((only, labels),) = node.factors
+            if isinstance(only, Leaf) and labels == (1, 0) and len(node.shape) == 2:  # a transpose
+                bare, _, ports = self.bare(only)
+                plain = self.turned(only) or ports == (0, 0)
+                return bare if plain else _digest(("product", 2, (bare, (1, 0), ports)))
+        return super().digest(node)
+
+    def bare(self, node: Leaf | SizeOf) -> tuple[bytes, bool, tuple[int, ...]]:
+        """A leaf's digest as it is numbered, whether it is turned, and the classes of its axes."""
+        rank = len(node.shape)
+        name = _size_name(node.letter) if isinstance(node, SizeOf) else node.name
+        if name == self.variable:
+            return _digest(("variable", rank)), False, tuple(range(rank))
+        number, flip = self.numbers.get(name, (None, False))
+        alike = rank == 2 and (number is None or (isinstance(node, Leaf) and node.symmetric))
+        return _digest(("constant", rank, number)), flip, (0, 0) if alike else tuple(range(rank))
+
+    def turned(self, node: Node) -> bool:
+        return isinstance(node, Leaf) and self.numbers.get(node.name, (0, False))[1]
+
+    def factor(self, node: Node, labels: Labels) -> tuple[bytes, Labels, tuple[int, ...]]:
+        if isinstance(node, Leaf | SizeOf):
+            bare, flip, ports = self.bare(node)
+            return bare, labels[::-1] if flip else labels, ports
+        return super().factor(node, labels)
+
+    def shape(self, node: Node) -> Any:
+        return len(node.shape)
+
+    def size(self, size: Size) -> Size:
+        return "·"
+
+    def place(self, position: Size, size: Size) -> Any:
+        """From the front, or how far behind the end."""
+        return position if isinstance(position, int) else ("end", plus(position, size, -1))
 
 
-def _placeholder(k: int, constant: Leaf) -> Leaf:
-    return leaf(f"?{k}", constant.shape, constant.symmetric)
+def _by_shape(name: str, constant: Node) -> _Coloured:
+    turns = len(constant.shape) == 2 and not is_symmetric_factor(constant)
+    return (len(constant.shape), turns), name, (False, True) if turns else (False,)
 
 
-def _placed(node: Node, order: _Order) -> Node:
-    return substitute(node, {c.name: _turned(_placeholder(k, c), flip) for k, (c, flip) in enumerate(order)})
+def _coloured(node: Node, variable: str, known: Any, name: str, flips: tuple[bool, ...]) -> _Coloured:
+    """What the function looks like from one constant, the others alike; with the orientations that look smallest."""
+    forms = [_Anonymous(variable, {name: (0, flip)})(node) for flip in flips]
+    least = min(forms)
+    return (known, *sorted(forms)), name, tuple(flip for flip, form in zip(flips, forms, strict=True) if form == least)
 
 
-def _colour(node: Node, constant: Leaf) -> tuple[bytes, ...]:
-    """What the function looks like from one constant, each orientation, all other constants alike."""
-    others: dict[str, Node] = {
-        name: leaf("?", other.shape, len(other.shape) == 2)
-        for name, other in leaves(node).items()
-        if name not in (constant.name, "?x")
-    }
-    forms = []
-    for flip in _flips(constant):
-        forms.append(key(substitute(node, {**others, constant.name: _turned(_placeholder(0, constant), flip)})))
-    return tuple(sorted(forms))
+def _groups(coloured: Sequence[_Coloured]) -> list[list[tuple[str, tuple[bool, ...]]]]:
+    """The constants that look alike, those with smaller colours first."""
+    groups: dict[Any, list[tuple[str, tuple[bool, ...]]]] = {}
+    for colour, name, flips in sorted(coloured):
+        groups.setdefault(colour, []).append((name, flips))
+    return list(groups.values())
 
 
-def _flips(constant: Leaf) -> tuple[bool, ...]:
-    return (False, True) if len(constant.shape) == 2 and not constant.symmetric else (False,)
+def _count(coloured: Sequence[_Coloured]) -> int:
+    """How many orders and orientations of the constants keep the colours sorted."""
+    alike = math.prod(math.factorial(len(group)) for group in _groups(coloured))
+    return alike * math.prod(len(flips) for _, _, flips in coloured)
 
 
-def _orders(coloured: Sequence[tuple[tuple[bytes, ...], Leaf]]) -> list[_Order] | None:
-    """Every order and orientation of the constants that keeps the colours sorted."""
-    groups: dict[tuple[bytes, ...], list[Leaf]] = {}
-    for colour, constant in coloured:
-        groups.setdefault(colour, []).append(constant)
-    choices: list[list[_Order]] = []
-    count = 1
-    for members in groups.values():
-        flips = [_flips(c) for c in members]
-        ways = (
-            [
-                tuple(zip(order, turns, strict=True))
-                for order in permutations(members)
-                for turns in product(*(flips[members.index(c)] for c in order))
-            ]
-            if len(members) <= 4
-            else []
-        )
-        count *= len(ways)
-        choices.append(ways)
-    if not 0 < count <= MOST_ORDERS:
-        return None
-    return [tuple(pair for part in parts for pair in part) for parts in product(*choices)]
+def _orders(coloured: Sequence[_Coloured]) -> Iterator[_Order]:
+    """Each of them."""
+    choices = [
+        [
+            tuple(zip((name for name, _ in order), turns, strict=True))
+            for order in permutations(group)
+            for turns in cartesian(*(flips for _, flips in order))
+        ]
+        for group in _groups(coloured)
+    ]
+    for parts in cartesian(*choices):
+        yield tuple(pair for part in parts for pair in part)
 
 
-def _without_sizes(node: Node) -> Node:
-    """Every size letter as one, so that only the wiring counts."""
-
-    def forget(part: Node) -> Node:
-        if isinstance(part, SizeOf):
-            return leaf(_size_name(part.letter), ())
-        if isinstance(part, Product):
-            return with_fields(part, shape=_forgotten(part.shape), sizes=_forgotten(part.sizes))
-        if not children(part) or isinstance(part, Call | OneHot):
-            return with_fields(part, shape=_forgotten(part.shape))
-        return part
-
-    return transform(node, forget)
-
-
-def _forgotten(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
-    return ("·",) * len(sizes)
+def _sizes_in(node: Node) -> dict[str, Node]:
+    """The sizes that stand in an expression as numbers, which are constants of its pattern."""
+    return {_size_name(part.letter): part for part in ordered(node) if isinstance(part, SizeOf)}
 
 
 def _size_name(letter: str) -> str:
