@@ -25,6 +25,7 @@ from .capture import Subject
 from .claims import claim_of_option, parse_claim
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
+from .domains import property_words, reads_one_triangle
 from .entry_forms import Entries
 from .errors import OptionError, ResultError, TraceError
 from .expr import Node
@@ -41,7 +42,7 @@ from .shapes import Shapes
 from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds
-from .verify import Verdict, draws, far_draw, reads_one_triangle, traced_draw, verify
+from .verify import Verdict, draws, far_draw, traced_draw, verify
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
@@ -422,7 +423,10 @@ class Check:
         """Everything a user should know about how this was found."""
         name, others = self.subject.name, self.subject.others
         notes = [Note("assumed", note) for note in self.shapes.notes]
-        notes += [Note("assumed", f"{argument} taken {prop}: {name} needs it") for argument, prop in assumed.items()]
+        notes += [
+            Note("assumed", f"{argument} taken {property_words(prop)}: {name} needs it")
+            for argument, prop in assumed.items()
+        ]
         if others:
             notes.append(Note("assumed", f"checked {name}, the last function; --function {others[-1]} checks another"))
         known = {**self.subject.namespace, **self.subject.reads}

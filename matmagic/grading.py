@@ -85,7 +85,7 @@ class _Grading:
         """Whether the claim is right at these inputs; where the derivative vanishes, up to rounding."""
         question = self.question
         true = question.truth(inputs)
-        return agreement(question.subject, self.found, question.truth, inputs, question.variable, true) <= RIGHT
+        return agreement(question.subject, self.found, question.truth, inputs, question.variable, true, RIGHT).holds
 
     def condition(self) -> tuple[str, str] | None:
         """The argument and the property under which the claim is right, if there is one."""

@@ -27,9 +27,11 @@ PROPERTIES = (
     "positive-det",
     "contraction",
     "unit",
+    "unit-ball",  # norm below 1
     "positive",
     "negative",
     "unit-interval",
+    "above-one",
     "simplex",
     "row-stochastic",
     "one-hot",

@@ -17,6 +17,7 @@ from . import static
 from .capture import Subject, subject_of
 from .checking import Check, Note, with_implied_order
 from .derivative import Derivative
+from .domains import domain_of
 from .errors import OptionError
 from .grading import Grade
 from .notation import Math
@@ -26,7 +27,6 @@ from .printers.names import latex_name, latex_space, text_name, text_space
 from .printers.text import text
 from .shapes import find_shapes, shape_text
 from .state import leave_no_trace
-from .verify import domain_of
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,11 @@ def _unit(shape: Size, g: torch.Generator) -> Tensor:
     return v / norm
 
 
+def _unit_ball(shape: Size, g: torch.Generator) -> Tensor:
+    """Norm below 1."""
+    return _unit(shape, g) * _between(0.1, 0.8, (), g)
+
+
 SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "symmetric": lambda s, g: (m := _normal(s, g)) + m.T,
     "skew": lambda s, g: (m := _normal(s, g)) - m.T,
@@ -136,9 +141,11 @@ SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "positive-det": _positive_det,
     "contraction": _contraction,
     "unit": _unit,
+    "unit-ball": _unit_ball,
     "positive": lambda s, g: _between(0.4, 1.9, s, g),
     "negative": lambda s, g: -_between(0.1, 1.2, s, g),
     "unit-interval": lambda s, g: _between(0.1, 0.9, s, g),
+    "above-one": lambda s, g: 1 + _between(0.1, 1.9, s, g),
     "simplex": _simplex,
     "row-stochastic": _row_stochastic,
     "one-hot": _one_hot,
@@ -169,9 +176,11 @@ TESTS: Mapping[str, Callable[[Tensor], bool]] = {
     "positive-det": lambda m: bool(torch.linalg.det(m) > 1e-9),
     "contraction": lambda m: bool(torch.linalg.matrix_norm(m, 2) < 1),
     "unit": lambda v: bool((v.norm() - 1).abs() < 1e-5),
+    "unit-ball": lambda v: bool(v.norm() < 1),
     "positive": lambda v: bool((v > 0).all()),
     "negative": lambda v: bool((v < 0).all()),
     "unit-interval": lambda v: bool(((v > 0) & (v < 1)).all()),
+    "above-one": lambda v: bool((v > 1).all()),
     "simplex": lambda v: bool((v >= 0).all() and (v.sum() - 1).abs() < 1e-5),
     "row-stochastic": lambda m: bool((m >= 0).all() and ((m.sum(-1) - 1).abs() < 1e-5).all()),
     "one-hot": lambda v: bool(((v == 0) | (v == 1)).all() and (v.sum() if 1 in v.shape else v.sum(-1)).eq(1).all()),

@@ -99,7 +99,7 @@ def formula_text(derivative: Derivative) -> str:
     if derivative.code:
         return f"{derivative.left_text} in torch"
     missing = f"{derivative.left_text}: no closed form found"
-    if derivative.verdict.autograd_ok:
+    if derivative.verdict.autograd_ok and derivative.verdict.draws:
         missing += f"; autograd's {derivative.kind}, checked by differences"
     return missing
 

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from matmagic import capture
 from matmagic.capture import Subject, parse, run
+from matmagic.domains import domain_of
 from matmagic.errors import ResultError
 from matmagic.options import Options
 from matmagic.sampling import SAMPLERS, SQUARE, holds
 from matmagic.shapes import Shapes, find_shapes
-from matmagic.verify import Verdict, derivative_of, differences_agree, domain_of, draws, sample, verify
+from matmagic.verify import Verdict, agreement, derivative_of, differences_agree, draws, sample, verify
 
 Formula = Callable[[Mapping[str, Tensor]], Tensor]
 
@@ -110,6 +111,15 @@ def test_draws_where_f_is_not_finite_are_replaced() -> None:
     [
         ("def f(x): return torch.sqrt(x).sum()", {"x": "positive"}),
         ("def f(x): return torch.logit(x).sum()", {"x": "unit-interval"}),
+        ("def f(x): return torch.acosh(x).sum()", {"x": "above-one"}),
+        ("def f(x): return -torch.log(1 - x @ x)", {"x": "unit-ball"}),
+        ("def f(p, q): return (p * (torch.log(p) - torch.log(q))).sum()", {"p": "positive", "q": "positive"}),
+        ("def f(w, X, y): return y @ torch.log(X @ w)", {"w": "positive", "X": "positive"}),
+        ("def f(x, A, b): return -torch.log(b - A @ x).sum()", {"x": "unit-ball", "b": "above-one"}),
+        (
+            "def f(x, a, b): return torch.distributions.Beta(a, b).log_prob(x).sum()",
+            {"x": "unit-interval", "a": "positive", "b": "positive"},
+        ),
         ("def f(X): return torch.linalg.cholesky(X).sum()", {"X": "positive-definite"}),
         ("def f(A): return torch.linalg.eigvalsh(A).sum()", {"A": "symmetric"}),
         ("def f(L): return torch.tril(L).sum()", {}),
@@ -205,6 +215,26 @@ def test_differences_allow_for_the_digits_that_f_loses() -> None:
     assert not differences_agree(asked, inputs, "x", 2 * right)[0]
 
 
+# 1 + x**2 is rounded to about 1e-16: beside it an x**2 of 1e-9 has seven digits
+CANCELLING = "def f(x): return (1 + (x / 3e4) ** 2).sqrt().sub(1).mul(1e9).pow(2).sum()"
+LOSING = {"x": torch.tensor([1.3, -0.7, 2.1], dtype=torch.float64)}
+
+
+@pytest.mark.parametrize("factor, right", [(1, True), (1 + 1e-6, False), (1 + 3e-7, False)])
+def test_tolerance_follows_the_digits_that_are_lost(factor: float, right: bool) -> None:
+    """Two right forms differ by 1e-8 here, and a form that is wrong by some 1e-7 is refused all the same."""
+    asked = subject(CANCELLING)
+    true = derivative_of(asked, LOSING, "x")
+
+    def found(inputs: Mapping[str, Tensor]) -> Tensor:
+        u = inputs["x"] / 3e4
+        root = (1 + u**2).sqrt()
+        return factor * 2e18 / 3e4 * u**3 / (root * (root + 1))  # root - 1 = u² / (root + 1)
+
+    compared = agreement(asked, found, lambda at: derivative_of(asked, at, "x"), LOSING, "x", true)
+    assert compared.error > 1e-9 and compared.holds is right
+
+
 def test_results_that_differ_by_rounding_are_not_random() -> None:
     asked = subject("def f(x): return (x ** 2).sum() * (1 + 1e-15 * float(torch.rand(())))")
     inputs = {"x": torch.ones(3, dtype=torch.float64)}
@@ -246,7 +276,8 @@ def test_a_wrong_backward_is_caught_and_named() -> None:
     inputs = {"x": torch.ones(4, 1, dtype=torch.float64)}
     ok, error, text = differences_agree(asked, inputs, "x", derivative_of(asked, inputs, "x"))
     assert not ok and error > 1e-4
-    assert text == "entry (3, 0): backward gives 1.98, differences give 2"
+    disagree = "autograd and finite differences disagree"
+    assert text == f"{disagree}: entry (3, 0): backward gives 1.98, differences give 2"
     options = Options(shapes={"x": "5,1"})
     verdict = verify(asked, find_shapes(asked, options), {}, options, "x", 1, None)
     assert not verdict.autograd_ok and "entry (3, 0)" in verdict.text

@@ -1,0 +1,98 @@
+"""The properties that a function needs of its arguments to be finite: sqrt(x) a positive x, cholesky(S) a definite S.
+
+In: a Subject with its shapes, and what is declared.  Out: a property for each argument that needs one.
+Found by trying: few arguments and weak properties first, within a bound of time.
+Not known here: what the function is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from itertools import combinations, product
+
+import torch
+from torch import Tensor
+
+from .autograd import copies, derivative_of, is_symmetric
+from .calling import call
+from .capture import Subject
+from .options import Options
+from .shapes import Shapes, sizes_for
+from .verify import inputs_at
+
+__all__ = ["domain_of", "property_words", "reads_one_triangle"]
+
+DRAWS = 5  # on which f is finite, none of them replaced
+SECONDS = 0.5  # for the search
+ENTRIES = ("positive", "unit-interval", "unit-ball", "above-one")
+SAID = {"unit-ball": "of norm below 1", "above-one": "above 1"}
+SQUARE = ("positive-det", "positive-definite", "positive")
+
+
+def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> dict[str, str]:
+    """The properties that f needs to be finite (sqrt(x): x positive), {} where it needs none or none is found.
+
+    A function that reads one triangle of a matrix (eigvalsh, cholesky) is given a symmetric one.
+    """
+    if _runs(subject, shapes, assume, options):
+        return {n: "symmetric" for n in shapes.of if n not in assume and reads_one_triangle(subject, shapes, assume, n)}
+    stop = time.monotonic() + SECONDS
+    for needed in _candidates(shapes, assume):
+        if _runs(subject, shapes, {**assume, **needed}, options):
+            return needed
+        if time.monotonic() > stop:
+            break
+    return {}
+
+
+def property_words(prop: str) -> str:
+    """How a property is named in a remark: x taken …"""
+    return SAID.get(prop, prop)
+
+
+def _candidates(shapes: Shapes, assume: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Properties of one argument, then of two, …"""
+    own = {
+        name: SQUARE if len(shape) == 2 and shape[0] == shape[1] else ENTRIES
+        for name, shape in shapes.of.items()
+        if name not in assume
+    }
+    for count in range(1, len(own) + 1):
+        for names in combinations(own, count):
+            for properties in product(*(own[name] for name in names)):
+                yield dict(zip(names, properties, strict=True))
+
+
+def _runs(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> bool:
+    """Whether f is finite on a few draws, none of them replaced."""
+    for draw in range(DRAWS):
+        inputs = inputs_at(shapes, sizes_for(shapes, draw), assume, options.seed + 31 * draw + 5)
+        try:
+            if not bool(torch.isfinite(call(subject, inputs)).all()):
+                return False
+        except (RuntimeError, ValueError, IndexError):
+            return False
+    return True
+
+
+def reads_one_triangle(subject: Subject, shapes: Shapes, assume: Mapping[str, str], name: str) -> bool:
+    """Whether f sees one side of the diagonal only, and its gradient is symmetric all the same."""
+    shape = shapes.of[name]
+    if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 1:
+        return False
+    inputs = inputs_at(shapes, sizes_for(shapes, 0), assume, 3)
+    inputs[name] = inputs[name] + inputs[name].T
+    try:
+        one_sided = _sees(subject, inputs, name, -1) != _sees(subject, inputs, name, 1)
+    except (ValueError, RuntimeError):  # it takes symmetric matrices only
+        one_sided = True
+    return one_sided and is_symmetric(derivative_of(subject, inputs, name), tuple(inputs[name].shape))
+
+
+def _sees(subject: Subject, inputs: Mapping[str, Tensor], name: str, side: int) -> bool:
+    """Whether f changes with the entries below (-1) or above (1) the diagonal."""
+    whole = inputs[name]
+    moved = whole + (torch.tril(whole, -1) if side < 0 else torch.triu(whole, 1))
+    before, after = call(subject, copies(inputs)), call(subject, copies({**inputs, name: moved}))
+    return not torch.equal(before, after)
