@@ -256,7 +256,7 @@ class Check:
             node = forms.derived(traced, variable, order, self.symmetric)
         except NoDerivative:
             return self.settled((variable,), None, None, None)
-        match = forms.matched(traced.node, leaf, self.code(traced), self.symmetric) if order == 1 else None
+        match = forms.matched(traced.node, leaf, self.code(traced), self.symmetric, order)
         return self.settled((variable,), node, match, traced)
 
     def proved(self, names: tuple[str, ...], node: Node, traced: Trace) -> tuple[Formula | None, Verdict | None]:

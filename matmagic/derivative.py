@@ -87,7 +87,8 @@ class Match:
         function, right, wrt = self._rule
         left = rf"\left({latex(function)}\right)" if isinstance(function, Plus | Quotient) else latex(function)
         wrt = latex_name(wrt)
-        mark = rf"\nabla_{{{wrt}}}" if self._gradient else rf"\frac{{\partial}}{{\partial {wrt}}}"
+        mark = rf"\nabla_{{{wrt}}}^2" if self.bound.identity.order == 2 else rf"\nabla_{{{wrt}}}"
+        mark = mark if self._gradient else rf"\frac{{\partial}}{{\partial {wrt}}}"
         return rf"{mark}\, {left} = {latex(right)}"
 
     @cached_property
@@ -95,14 +96,15 @@ class Match:
         """The same in Unicode: "∇ₓ xᵀ A x = (A + Aᵀ) x"."""
         left, right, wrt = self._rule
         shown = f"({text(left)})" if isinstance(left, Plus | Quotient) or not self._gradient else text(left)
-        mark = f"∇{index_of(text_name(wrt))} {shown}" if self._gradient else f"∂{shown}/∂{text_name(wrt)}"
+        nabla = "∇²" if self.bound.identity.order == 2 else "∇"
+        mark = f"{nabla}{index_of(text_name(wrt))} {shown}" if self._gradient else f"∂{shown}/∂{text_name(wrt)}"
         return f"{mark} = {text(right)}"
 
     @cached_property
     def simpler(self) -> tuple[tuple[str, str, str], ...]:
         """What the derivative becomes under a further condition: ("A symmetric", LaTeX, text)."""
         row = self.bound.identity
-        shorter = {condition: notation(written_out(row.trace(code))) for condition, code in row.simpler.items()}
+        shorter = {condition: notation(written_out(row.read(code))) for condition, code in row.simpler.items()}
         return tuple((condition, latex(math), text(math)) for condition, math in shorter.items())
 
     @cached_property
@@ -335,9 +337,11 @@ def has_indices(math: Math) -> bool:
 # ---- the identity -------------------------------------------------------------------------------------------------
 
 
-def matched(node: Node, variable: Leaf, code: Callable[[Math], str], symmetric: Sequence[str]) -> Match | None:
-    """The identity that a function is, in the user's names, or None."""
-    bound = match(node, variable)
+def matched(
+    node: Node, variable: Leaf, code: Callable[[Math], str], symmetric: Sequence[str], order: int = 1
+) -> Match | None:
+    """The identity that a function is, by its derivative of this order, in the user's names, or None."""
+    bound = match(node, variable, order)
     if bound is None:
         return None
     row = bound.identity

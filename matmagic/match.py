@@ -66,9 +66,9 @@ class Bound:
         return substitute(resized(node, sizes), values)
 
 
-def match(node: Node, variable: Leaf) -> Bound | None:
-    """The identity that this function of the variable is, or None."""
-    rows = by_key()
+def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
+    """The identity that this function of the variable is, or None; by its Hessian where the order is 2."""
+    rows = by_key(order)
     known = {_functions_in(row.node) for row in rows.values()}
     needed = _functions_in(node, depending(node, variable.name))
     if not any(needed <= own for own in known):  # no form of it can be a row's
@@ -149,10 +149,10 @@ def _negative(node: Sum, variable: Leaf) -> bool:
 
 def _proved(bound: Bound, node: Node) -> bool:
     """The row's function with its bindings equals f, and its gradient f's, at two sets of sizes."""
-    pairs = (
-        (node, bound.statement),
-        (differentiate(node, bound.variable), bound.put_in(bound.identity.gradient_node)),
-    )
+    derived = node
+    for _ in range(bound.identity.order):
+        derived = differentiate(derived, bound.variable)
+    pairs = ((node, bound.statement), (derived, bound.put_in(bound.identity.gradient_node)))
     letters = list(dict.fromkeys(letter for pair in pairs for part in pair for letter in size_letters(part)))
     positions = [part.position for part in ordered(node) if isinstance(part, Basis)]
     least = max((at for at in positions if isinstance(at, int)), default=0)

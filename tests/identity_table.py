@@ -28,7 +28,7 @@ def subject(row: Identity) -> str:
 
 def typeset(row: Identity, code: str) -> str:
     """Torch code of a row in matrix notation: "x.T @ A @ x" -> "xᵀ A x"."""
-    return text(notation(row.trace(code), collect=False))
+    return text(notation(row.read(code), collect=False))
 
 
 def gradient(row: Identity) -> str:

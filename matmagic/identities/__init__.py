@@ -4,40 +4,43 @@
              shapes="x: n, A: n n", simpler={"A symmetric": "2 * A @ x"}, source="Matrix Cookbook (81)")
 
 Everything else comes from the row: the pattern that is looked up, its formulas, its tests.  Vectors are columns here.
-Rows are traced when they are first looked up, not at import.  Sources: "Matrix Cookbook" is Petersen and Pedersen,
-version of 15 November 2012; "Matrix calculus" is the article of the English Wikipedia.
+A row is read as an expression when it is first looked up, not at import: what the call of `identity` can't see (shapes
+that clash, two rows for one function) is refused then.  Sources: "Matrix Cookbook" is Petersen and Pedersen, version of
+15 November 2012; "Matrix calculus" is the article of the English Wikipedia.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from ..canonical import Pattern, pattern
 from ..expr import Node
 from ..lengths import Size
-from ..sizes import unified
-from ..trace import Trace, trace
+from .reading import read
 
-SUBJECTS = ("vectors", "matrices", "traces", "norms", "losses")
-_SIZES: tuple[dict[str, int], ...] = tuple(
-    dict(zip("nmkpq", numbers, strict=True)) for numbers in ((3, 4, 5, 6, 7), (5, 3, 4, 7, 6))
-)
+SUBJECTS = (
+    "vectors", "matrices", "traces", "norms", "losses",
+)  # fmt: skip
+_WORD = r"(?<![\w.]){}(?!\w)"
 
 
 @dataclass(frozen=True)
 class Identity:
     """A named rule: the derivative of `function` by `wrt` is `gradient`.
 
-    `function` and `gradient` are torch expressions in the names of `shapes` ("x: n, A: n n"); `conditions` say when
-    the rule holds, `simpler` what the gradient becomes under a further condition ("A symmetric").
+    `function` and `gradient` are torch expressions in the names of `shapes` ("x: n, A: n n"); where `order` is 2, what
+    is called the gradient is the Hessian.  `conditions` say when the rule holds, `simpler` what the gradient becomes
+    under a further condition ("A symmetric"), `structured` what it becomes for a variable of that kind, differentiated
+    by its free entries alone.
     """
 
     name: str
@@ -46,83 +49,61 @@ class Identity:
     gradient: str
     shapes: Mapping[str, tuple[Size, ...]]
     source: str
+    order: int = 1
     conditions: tuple[str, ...] = ()
     simpler: Mapping[str, str] = field(default_factory=dict)
+    structured: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    each: tuple[Mapping[str, str], ...] = ()
     place: str = ""  # file and line of the row
 
-    def bind(self, inputs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments of a call, in order."""
-        return tuple(inputs[name] for name in self.shapes), {}
+    @cached_property
+    def instances(self) -> tuple[Identity, ...]:
+        """The row for each of its numbers or functions; the row itself where it has none."""
+        return tuple(self._with(words) for words in self.each) or (self,)
+
+    def _with(self, words: Mapping[str, str]) -> Identity:
+        def put(code: str) -> str:
+            for word, text in words.items():
+                code = re.sub(_WORD.format(word), text, code)
+            return code
+
+        simpler = {condition: put(code) for condition, code in self.simpler.items()}
+        return replace(self, function=put(self.function), gradient=put(self.gradient), simpler=simpler, each=())
 
     def callable(self, code: str) -> Callable[..., Any]:
         """A torch expression of the row as a function of its symbols.  Rows of the package only: the text is run."""
-        found: Callable[..., Any] = eval(f"lambda {', '.join(self.shapes)}: {code}", {"torch": torch})
+        found: Callable[..., Any] = eval(f"lambda {', '.join(self.shapes)}: {code}", {"torch": torch, "F": F})
         return found
 
-    def trace(self, code: str) -> Node:
-        """An expression of the row in index notation; traced at two sets of sizes where it reads sizes as numbers."""
-        if "shape" not in code:
-            return self.trace_at(code, _SIZES[0]).node
-        return unified(*(self.trace_at(code, sizes) for sizes in _SIZES)).node
-
-    def trace_at(self, code: str, sizes: Mapping[str, int]) -> Trace:
-        """The expression as it is computed at these sizes."""
-        generator = torch.Generator().manual_seed(0)
-        shapes = {name: _as_column(shape) for name, shape in self.shapes.items()}
-        inputs = {
-            name: torch.randn(
-                [sizes[s] if isinstance(s, str) else s for s in shape], generator=generator, dtype=torch.float64
-            )
-            for name, shape in shapes.items()
-        }
-        return trace(_Expression(self, code), shapes, inputs, sizes)
+    def read(self, code: str) -> Node:
+        """An expression of the row in index notation.  Raises ValueError, naming file and line, where it makes no sense."""
+        try:
+            return read(code, self.shapes)
+        except Exception as reason:
+            raise ValueError(f"{self.place}: {self.name!r}: {code}: {reason}") from reason
 
     @cached_property
     def node(self) -> Node:
         """The function."""
-        return self.trace(self.function)
+        return self.read(self.function)
 
     @cached_property
     def gradient_node(self) -> Node:
         """Its derivative, as the row states it."""
-        return self.trace(self.gradient)
+        return self.read(self.gradient)
 
     @cached_property
     def pattern(self) -> Pattern:
         """What it is found by."""
         found = pattern(self.node, self.wrt)
         if found is None:
-            raise ValueError(f"{self.place}: {self.name} has no pattern")
+            raise ValueError(f"{self.place}: {self.name!r} has no pattern")
         return found
 
 
-@dataclass(frozen=True)
-class _Expression:
-    """One expression of a row, as something to call."""
-
-    row: Identity
-    code: str
-    reads: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return self.row.name
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        return self.row.callable(self.code)
-
-    def bind(self, inputs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return self.row.bind(inputs)
-
-
-def _as_column(shape: tuple[Size, ...]) -> tuple[Size, ...]:
-    return (*shape, 1) if len(shape) == 1 else shape
-
-
 _rows: dict[str, Identity] = {}
-_by_key: dict[bytes, Identity] = {}
+_by_key: dict[int, dict[bytes, Identity]] = {1: {}, 2: {}}
 _indexed: set[str] = set()
 
 
@@ -131,23 +112,51 @@ def identity(
     function: str,
     *,
     wrt: str,
-    gradient: str,
+    gradient: str = "",
+    hessian: str = "",
     shapes: str,
     source: str,
     conditions: tuple[str, ...] = (),
     simpler: Mapping[str, str] | None = None,
+    structured: Mapping[str, str] | None = None,
     note: str = "",
+    each: Sequence[Mapping[str, str]] = (),
 ) -> None:
-    """Enter a row.  Raises ValueError, naming file and line, for a name taken, a symbol without use or a shape missing."""
+    """Enter a row: the gradient (or Jacobian) of a function, or its Hessian.
+
+    `each` states the row for several numbers or functions, put in for a word: `each=values(k="4 5 6")`.
+    Raises ValueError, naming file and line, for a name taken, a symbol without use or a shape missing.
+    """
     caller = sys._getframe(1)
     place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     parsed = _parsed(shapes)
-    used = set(re.findall(r"(?<![\w.])[A-Za-z]\w*", function)) - {"torch"}
+    words = {word for one in each for word in one}
+    used = _symbols(function, words)
     if name in _rows:
         raise ValueError(f"{place}: the name {name!r} is taken by {_rows[name].place}")
     if used != set(parsed) or wrt not in parsed:
         raise ValueError(f"{place}: {name!r} uses {sorted(used)}, its shapes name {sorted(parsed)}, wrt is {wrt!r}")
-    _rows[name] = Identity(name, function, wrt, gradient, parsed, source, conditions, simpler or {}, note, place)
+    if bool(gradient) == bool(hessian):
+        raise ValueError(f"{place}: {name!r} needs a gradient or a Hessian")
+    stray = _symbols(" ; ".join([gradient, hessian, *(simpler or {}).values()]), words) - set(parsed)
+    if stray:
+        raise ValueError(f"{place}: the derivative of {name!r} uses {sorted(stray)}, which its shapes do not name")
+    _rows[name] = Identity(
+        name, function, wrt, gradient or hessian, parsed, source, 2 if hessian else 1, conditions,
+        simpler or {}, structured or {}, note, tuple(each), place,
+    )  # fmt: skip
+
+
+def values(**words: str) -> tuple[dict[str, str], ...]:
+    """One word with the numbers it stands for: values(k="4 5") is ({"k": "4"}, {"k": "5"})."""
+    ((word, numbers),) = words.items()
+    return tuple({word: number} for number in numbers.split())
+
+
+def _symbols(code: str, words: Iterable[str] = ()) -> set[str]:
+    """The names in torch code; not those of keywords and what stands in quotes."""
+    bare = re.sub(r'"[^"]*"', "", code)
+    return set(re.findall(r"(?<![\w.])[A-Za-z]\w*(?!\w|=[^=])", bare)) - {"torch", "F", "True", "None", *words}
 
 
 def _parsed(shapes: str) -> dict[str, tuple[Size, ...]]:
@@ -166,16 +175,20 @@ def identities() -> tuple[Identity, ...]:
     return tuple(_rows.values())
 
 
-def by_key() -> Mapping[bytes, Identity]:
-    """The rows by the canonical key of their pattern.  Raises ValueError where two rows have one."""
+def by_key(order: int = 1) -> Mapping[bytes, Identity]:
+    """The rows for derivatives of this order by the canonical key of their pattern.
+
+    Raises ValueError where two rows have one key.
+    """
     for row in identities():
         if row.name in _indexed:
             continue
-        other = _by_key.setdefault(row.pattern.key, row)
-        if other is not row:
-            raise ValueError(f"{row.place}: {row.name!r} is the same function as {other.name!r} in {other.place}")
+        for instance in row.instances:
+            other = _by_key[row.order].setdefault(instance.pattern.key, instance)
+            if other is not instance:
+                raise ValueError(f"{row.place}: {row.name!r} is the same function as {other.name!r} in {other.place}")
         _indexed.add(row.name)
-    return _by_key
+    return _by_key[order]
 
 
-__all__ = ["Identity", "by_key", "identities", "identity"]
+__all__ = ["Identity", "by_key", "identities", "identity", "values"]

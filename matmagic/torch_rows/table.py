@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from inspect import signature
 from itertools import product as cartesian
 from typing import Any
@@ -133,12 +134,18 @@ def with_names(rule: Row, args: Sequence[Any], given: Mapping[str, Any]) -> tupl
     torch's own wrappers pass every default on, as None.
     """
     own, named = list(args), {k: v for k, v in given.items() if v is not None}
-    known = signature(rule).parameters
+    known = _parameters(rule)
     for place, names in enumerate(BY_PLACE):
         found = next((name for name in names if name in named and name not in known), None)
         if found and len(own) == place:
             own.append(named.pop(found))
     return own, {k if k in known else ALIASES.get(k, k): v for k, v in named.items()}
+
+
+@cache
+def _parameters(rule: Row) -> Mapping[str, Any]:
+    """What a row takes, by name; asking takes longer than most rows."""
+    return signature(rule).parameters
 
 
 def _named(name: str) -> Iterable[Any]:
@@ -257,6 +264,8 @@ def filled(value: float, groups: Sequence[Group]) -> Traced:
 
 def spread(a: Traced, groups: Sequence[Group]) -> Traced:
     """The tensor broadcast to axes of these sizes."""
+    if a.groups == list(groups) and a.axes == consecutive(map(len, groups)):
+        return a
     own = range(len(groups) - len(a.axes), len(groups))
     return contract([(a, own), (filled(1, groups), range(len(groups)))], range(len(groups)))
 
