@@ -73,6 +73,12 @@ class Match:
         return self.code(notation(self.bound.statement, collect=False))
 
     @cached_property
+    def factor_text(self) -> str:
+        """What the identity is multiplied by: "½", "" for 1."""
+        shown = text(notation(self.bound.factor))
+        return "" if shown == "1" else shown
+
+    @cached_property
     def bindings_text(self) -> str:
         """ "A := Bᵀ B"; "" where only names differ."""
         if self._renamed_only:
@@ -127,7 +133,8 @@ class Match:
         row = self.bound.identity
         function, gradient, wrt = row.node, row.gradient_node, row.wrt
         if self._renamed_only:
-            function, gradient, wrt = self.bound.statement, self.bound.put_in(gradient), self.bound.variable.name
+            function, gradient = self.bound.put_in(function), self.bound.put_in(gradient)
+            wrt = self.bound.variable.name
         return notation(function, collect=False), notation(written_out(gradient)), wrt
 
 
@@ -143,6 +150,7 @@ class ByEntries:
     conditions: tuple[str, ...] = ()
     bindings: Mapping[str, str] = field(default_factory=dict)
     bindings_text: str = ""
+    factor_text: str = ""
     simpler: tuple[tuple[str, str, str], ...] = ()
 
 

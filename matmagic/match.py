@@ -1,16 +1,21 @@
 """Which identity a function is: a dictionary lookup, then a proof by numbers.
 
-In: an expression and the variable.  Out: a Match, the identity with its symbols bound to the user's expressions, or
-None.  The keys tried, in order: the function as it is; multiplied out; with its constant parts each as one constant,
-so that xᵀBᵀBx is the quadratic form with A := BᵀB; both.  Every candidate is evaluated with its bindings at two sets
-of sizes before it is named.  Not known here: how a match is shown, and compositions of several identities.
+In: an expression, the variable, the order of the derivative.  Out: a Bound, the identity with its symbols bound to the
+user's expressions, or None.  The keys tried, in order: the function as it is; multiplied out; with its constant parts
+each as one constant, so that xᵀBᵀBx is the quadratic form with A := BᵀB; both; then the same for what is left of it
+without a factor and without terms that the derivative does not see; then the value, which finds what is written with
+other functions (twins.py).  Every candidate is evaluated with its bindings at two sets of sizes before it is named.
+Not known here: how a match is shown, and compositions of several identities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
 from itertools import count
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -29,31 +34,73 @@ from .expr import (
     Product,
     Sum,
     add,
+    exact,
     leaf,
+    number,
     product,
     transpose,
 )
-from .identities import Identity, by_key
+from .identities import by_key
 from .lengths import Size
 from .simplify import expand
+from .twins import twin
 from .walk import leaves, ordered, resized, size_letters, substitute, transform
 
 TOLERANCE = 1e-9
+LONGEST = 150  # parts of a function that is looked up in other forms than its own
 _SIZE_SETS = ((3, 5, 4, 7, 6, 8, 9), (5, 4, 6, 3, 8, 7, 10))  # distinct, so that a transposed binding can't pass
+
+
+class Rule(Protocol):
+    """A row of the registry, or a standard derivative."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def conditions(self) -> tuple[str, ...]: ...
+    @property
+    def simpler(self) -> Mapping[str, str]: ...
+    @property
+    def order(self) -> int: ...
+    @property
+    def wrt(self) -> str: ...
+    @property
+    def node(self) -> Node: ...
+    @property
+    def gradient_node(self) -> Node: ...
+    def read(self, code: str) -> Node: ...
 
 
 @dataclass(frozen=True)
 class Bound:
-    """An identity whose symbols stand for parts of the user's function."""
+    """An identity whose symbols stand for parts of the user's function: f is factor · identity + offset.
 
-    identity: Identity
+    `held` says what letters that were made up stand for: parts of f that are constants here, or inner functions.
+    """
+
+    identity: Rule
     bindings: Mapping[str, Node]  # the row's constants
-    variable: Leaf  # the user's variable
+    variable: Leaf  # the user's variable, or a letter for an inner function
+    factor: Node = field(default_factory=lambda: number(1))
+    offset: Node | None = None
+    held: Mapping[str, Node] = field(default_factory=dict)
 
     @property
     def statement(self) -> Node:
         """The row's function with the bindings put in; equals the user's f."""
-        return self.put_in(self.identity.node)
+        own = self.scaled(self.put_in(self.identity.node))
+        return substitute(own if self.offset is None else add([(1, own), (1, self.offset)], own.shape), self.held)
+
+    @property
+    def derivative(self) -> Node:
+        """The row's derivative with the bindings put in; equals that of f by the variable."""
+        return self.scaled(self.put_in(self.identity.gradient_node))
+
+    def scaled(self, node: Node) -> Node:
+        """The factor times an expression."""
+        return product([(self.factor, ()), (node, range(len(node.shape)))], node.shape, range(len(node.shape)))
 
     def put_in(self, node: Node) -> Node:
         """An expression of the row in the user's names and sizes."""
@@ -67,25 +114,135 @@ class Bound:
 
 
 def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
-    """The identity that this function of the variable is, or None; by its Hessian where the order is 2."""
-    rows = by_key(order)
-    known = {_functions_in(row.node) for row in rows.values()}
-    needed = _functions_in(node, depending(node, variable.name))
-    if not any(needed <= own for own in known):  # no form of it can be a row's
+    """The identity that this function of the variable is, for its derivative of this order, or None."""
+    if variable.name not in leaves(node):
         return None
-    for form, constants in _forms(node, variable):
-        if _functions_in(form) not in known:  # a key takes time, and this form can have no row's
-            continue
-        found = pattern(form, variable.name)
-        row = rows.get(found.key) if found else None
-        if found is None or row is None:
-            continue
-        bound = Bound(
-            row, _bindings(row.pattern.constants, [substitute(c, constants) for c in found.constants]), variable
-        )
-        if _proved(bound, node):
-            return bound
+    known = functions_of_rows(order)
+    needed = _functions_in(node, depending(node, variable.name))
+    wanted = any(needed <= own for own in known)  # else no form of it can be a row's
+    parts = [_Part(_signed(node, variable))]
+    parts += [replace(part, node=_signed(part.node, variable)) for part in _bare(node, variable, order)]
+    for part, form, constants in _looked_up(parts, variable) if wanted else ():
+        if _functions_in(form) in known:  # a key takes time, and another form can have no row's
+            bound = part.whole(_by_form(form, constants, variable, order))
+            if bound is not None and _proved(bound, node, order):
+                return bound
+    for part in parts if needed else ():
+        for form, constants in [(part.node, {}), *_abstract(part.node, variable)]:
+            bound = part.whole(_by_value(form, constants, variable, order))
+            if bound is not None and _proved(bound, node, order):
+                return bound
     return None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is looked up: f is factor · node + offset."""
+
+    node: Node
+    factor: Node = field(default_factory=lambda: number(1))
+    offset: Node | None = None
+
+    @cached_property
+    def expanded(self) -> list[Node]:
+        """Multiplied out, where that is another form."""
+        parts = ordered(self.node)
+        sums = any(isinstance(f, Sum) for part in parts if isinstance(part, Product) for f, _ in part.factors)
+        found = expand(self.node) if sums and len(parts) < LONGEST else None
+        return [] if found is None or key(found) == key(self.node) else [found]
+
+    def whole(self, bound: Bound | None) -> Bound | None:
+        """The identity of f from that of this part."""
+        return None if bound is None else replace(bound, factor=self.factor, offset=self.offset)
+
+
+def _looked_up(parts: Sequence[_Part], variable: Leaf) -> Iterator[tuple[_Part, Node, Mapping[str, Node]]]:
+    """The forms, the most specific first, each with what its made-up constants stand for."""
+    for group in ([p for p in parts if p.offset is None], [p for p in parts if p.offset is not None]):
+        for part in group:
+            yield part, part.node, {}
+        for part in group:
+            yield from ((part, form, {}) for form in part.expanded)
+        for part in group:
+            for form in (part.node, *part.expanded):
+                yield from ((part, *found) for found in _abstract(form, variable))
+
+
+def _bare(node: Node, variable: Leaf, order: int) -> Iterator[_Part]:
+    """What is left without a factor and without terms that the derivative doesn't see."""
+    terms: Sequence[tuple[Number, Node]] = node.terms if isinstance(node, Sum) else ((Fraction(1), node),)
+    seen = [(c, t) for c, t in terms if not _vanishes(t, variable, order)]
+    rest = [(c, t) for c, t in terms if (c, t) not in seen]
+    offset = add(rest, node.shape) if rest else None
+    if seen and offset is not None:
+        yield _Part(add(seen, node.shape), offset=offset)
+    if len(seen) == 1:
+        ((scale, term),) = seen
+        scalars, others = _scalars(term, variable)
+        if scale != 1 or scalars:
+            yield _Part(others, product([(number(scale), ()), *scalars], (), ()), offset)
+        if scale != 1 and scalars:
+            yield _Part(term, number(scale), offset)
+        return
+    first: Number = seen[0][0] if seen else Fraction(1)
+    sizes: list[Number] = [first if first > 0 else exact(-first), first]
+    for scale in dict.fromkeys(sizes):
+        if scale != 1:
+            yield _Part(add([(exact(c / scale), t) for c, t in seen], node.shape), number(scale), offset)
+
+
+def _scalars(term: Node, variable: Leaf) -> tuple[list[tuple[Node, tuple[int, ...]]], Node]:
+    """The constant parts of a product that are scalars, and the rest."""
+    if not isinstance(term, Product):
+        return [], term
+    rank = len(term.shape)
+    groups = linked(term.factors, lambda label: True)
+    found = [
+        g for g in groups
+        if not any(variable.name in leaves(f) for f, _ in g) and all(label >= rank for _, at in g for label in at)
+    ]  # fmt: skip
+    scalars: list[tuple[Node, tuple[int, ...]]] = [(product(group, (), ()), ()) for group in found]
+    others = [factor for group in groups if group not in found for factor in group]
+    return scalars, product(others, term.shape, range(rank))
+
+
+def _vanishes(term: Node, variable: Leaf, order: int) -> bool:
+    """Whether the derivative of this order is zero."""
+    for _ in range(order):
+        if variable.name not in leaves(term):
+            return True
+        if order > 1:
+            term = differentiate(term, variable)
+    return order > 1 and variable.name not in leaves(term) and isinstance(term, Sum) and not term.terms
+
+
+def _by_form(form: Node, constants: Mapping[str, Node], variable: Leaf, order: int) -> Bound | None:
+    """The row that has this form; not proved."""
+    found = pattern(form, variable.name)
+    row = by_key(order).get(found.key) if found else None
+    if found is None or row is None:
+        return None
+    return Bound(row, _bindings(row.pattern.constants, [substitute(c, constants) for c in found.constants]), variable)
+
+
+def _by_value(form: Node, constants: Mapping[str, Node], variable: Leaf, order: int) -> Bound | None:
+    """The row that has this value; not proved."""
+    found = twin(form, variable, order)
+    if found is None:
+        return None
+    row, named = found
+    return Bound(row, {name: substitute(own, constants) for name, own in named.items()}, variable)
+
+
+_known: dict[int, tuple[int, frozenset[frozenset[object]]]] = {}
+
+
+def functions_of_rows(order: int) -> frozenset[frozenset[object]]:
+    """The sets of functions and powers that the rows are made of."""
+    rows = by_key(order)
+    if _known.get(order, (-1, None))[0] != len(rows):
+        _known[order] = len(rows), frozenset(_functions_in(row.node) for row in rows.values())
+    return _known[order][1]
 
 
 def _functions_in(node: Node, among: Collection[Node] | None = None) -> frozenset[object]:
@@ -110,19 +267,13 @@ def _bindings(own: Sequence[Node], users: Sequence[Node]) -> dict[str, Node]:
     return found
 
 
-def _forms(node: Node, variable: Leaf) -> Iterator[tuple[Node, Mapping[str, Node]]]:
-    """The function in the forms that are looked up, each with what its made-up constants stand for."""
-    node = _signed(node, variable)
-    expanded = expand(node)
-    forms = [node] if expanded is None or key(expanded) == key(node) else [node, expanded]
-    for form in forms:
-        yield form, {}
-    for form in forms:
-        for sign in (-1, 1):  # constant terms are written A x - b in some rows, A x + b in others
-            abstraction = _Abstraction(variable, sign)
-            yield abstraction.of(form), abstraction.constants
-            if not abstraction.signs_matter:
-                break
+def _abstract(form: Node, variable: Leaf) -> Iterator[tuple[Node, Mapping[str, Node]]]:
+    """The form with its constant parts each as one constant, and what these made-up constants stand for."""
+    for sign in (-1, 1):  # constant terms are written A x - b in some rows, A x + b in others
+        abstraction = _Abstraction(variable, sign)
+        yield abstraction.of(form), abstraction.constants
+        if not abstraction.signs_matter:
+            break
 
 
 def _signed(node: Node, variable: Leaf) -> Node:
@@ -147,12 +298,12 @@ def _negative(node: Sum, variable: Leaf) -> bool:
     return sum(1 if c > 0 else -1 for c, t in node.terms if variable.name in leaves(t)) < 0
 
 
-def _proved(bound: Bound, node: Node) -> bool:
-    """The row's function with its bindings equals f, and its gradient f's, at two sets of sizes."""
-    derived = node
-    for _ in range(bound.identity.order):
-        derived = differentiate(derived, bound.variable)
-    pairs = ((node, bound.statement), (derived, bound.put_in(bound.identity.gradient_node)))
+def _proved(bound: Bound, node: Node, order: int) -> bool:
+    """The row's function with its bindings equals f, and its derivative f's, at two sets of sizes."""
+    derivative = node
+    for _ in range(order):
+        derivative = differentiate(derivative, bound.variable)
+    pairs = ((node, bound.statement), (derivative, bound.derivative))
     letters = list(dict.fromkeys(letter for pair in pairs for part in pair for letter in size_letters(part)))
     positions = [part.position for part in ordered(node) if isinstance(part, Basis)]
     least = max((at for at in positions if isinstance(at, int)), default=0)

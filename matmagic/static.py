@@ -151,7 +151,8 @@ def wrapped(code: str, width: int = 100) -> str:
 
 def identity_text(match: Match | ByEntries) -> str:
     """Name, source and what its letters stand for."""
-    where = f"{match.name}, {match.source}" if match.source else match.name
+    name = f"{match.factor_text} × {match.name}" if match.factor_text else match.name
+    where = f"{name}, {match.source}" if match.source else name
     return f"{where}, with {match.bindings_text}" if match.bindings_text else where
 
 
@@ -303,7 +304,8 @@ def _line(left: str, right: str, words: str, formula: Formula, size: str) -> str
 def _identity(match: Match | ByEntries) -> str:
     source = f" · {escape(match.source)}" if match.source else ""
     bindings = f" · with {escape(match.bindings_text)}" if match.bindings_text else ""
-    return f"<em>{escape(match.name)}</em>{source}{bindings}"
+    factor = f"{escape(match.factor_text)} × " if match.factor_text else ""
+    return f"{factor}<em>{escape(match.name)}</em>{source}{bindings}"
 
 
 def _verdict(derivative: Derivative) -> str:

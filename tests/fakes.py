@@ -26,6 +26,7 @@ def match(**changes: Any) -> SimpleNamespace:
             "conditions": (),
             "bindings": {},
             "bindings_text": "",
+            "factor_text": "",
             "pattern_latex": r"\nabla_{x} x^{\top} A\,x = \left(A + A^{\top}\right)\,x",
             "pattern_text": "∇ₓ xᵀ A x = (A + Aᵀ) x",
             "simpler": (("A symmetric", r"2\,A\,x", "2 A x"),),

@@ -238,7 +238,7 @@ BINDINGS = [
     ("torch.trace(A @ X @ B @ X)", "X: m n, A: n m, B: n m", "X", {"A": "A", "B": "B"}),
     ("((C @ x - d) ** 2).sum()", "x: n, C: m n, d: m", "x", {"A": "C", "b": "d"}),
     ("((A @ x + b) ** 2).sum()", "x: n, A: m n, b: m", "x", {"A": "A", "b": "-b"}),
-    ("2 * (x @ M @ x)", "x: n, M: n n", "x", {"A": "2 * M"}),
+    ("2 * (x @ M @ x)", "x: n, M: n n", "x", {"A": "M"}),
     ("x @ (P + Q) @ x", "x: n, P: n n, Q: n n", "x", {"A": "P + Q"}),
 ]
 
