@@ -35,7 +35,7 @@ from .printers.text import text
 from .printers.torch_code import SCALAR, form_of, torch_code
 from .printers.torch_parts import PRODUCT, size_code
 from .rendering import NoNotation, notation
-from .simplify import simplify, written_out
+from .simplify import simplify, with_names, written_out
 from .state import leave_no_trace
 from .tensor_forms import TOO_LONG, Equation
 from .torch_rows import Axes
@@ -242,7 +242,7 @@ def _rounded(numbers: Any) -> str:
 
 def derived(trace: Trace, variable: str, order: int, symmetric: Sequence[str]) -> Node:
     """The derivative's expression, simplified, with the declared symmetric constants."""
-    node = simplify(trace.node, symmetric) if _has_cholesky(trace.node) else trace.node
+    node = simplify(trace.node, symmetric) if _has_cholesky(trace.node) else with_names(trace.node)
     if len(ordered(node)) > MOST_PARTS:
         raise NoDerivative("f has too many parts for a formula")
     factored = not _has_cholesky(node)  # then its values at symmetric matrices are all that torch differentiates

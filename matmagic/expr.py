@@ -370,6 +370,7 @@ class _Contraction:
             return zero(self.shape)
         self.drop_lone_units()
         self.count_free_sums()
+        self.join_powers()  # n · n⁻¹
         node = self.distributed() or self.numbered()
         return node if self.coefficient == 1 else scale(self.coefficient, node)
 

@@ -34,7 +34,7 @@ from .matrix_functions import matmul, of
 TURNS = frozenset({"inverse", "pinv", "expm"})  # f(Xᵀ) = f(X)ᵀ
 
 
-def _again(node: Product, factors: Sequence[Factor]) -> Node:
+def again(node: Product, factors: Sequence[Factor]) -> Node:
     """The product with other factors."""
     rank = len(node.shape)
     return product(factors, node.sizes[:rank], range(rank))
@@ -49,7 +49,7 @@ def _is_call(node: Node, *names: str) -> bool:
     return isinstance(node, Call) and node.function in names
 
 
-def _without(factors: Sequence[Factor], *gone: int) -> list[Factor]:
+def without(factors: Sequence[Factor], *gone: int) -> list[Factor]:
     return [factor for k, factor in enumerate(factors) if k not in gone]
 
 
@@ -74,7 +74,7 @@ def scaled_inverse(node: Node) -> Node | None:
     if coefficient == 1 and not scalars:
         return None
     if isinstance(x, Product):
-        x = _again(x, [f for f in x.factors if f[1]])
+        x = again(x, [f for f in x.factors if f[1]])
     below = [(power(f, -1), ()) for f, _ in scalars]
     return scale(1 / coefficient, product([*below, (of("inverse", x), (0, 1))], node.shape, (0, 1)))
 
@@ -95,7 +95,7 @@ def inverse_cancels(node: Node) -> Node | None:
             for a, b in ((0, 1), (1, 0), *(((0, 0), (1, 1)) if either else ())):
                 if inner[a] == outer[b] and uses[inner[a]] == 2 and inner[0] != inner[1]:
                     rest = (delta(matrix.shape[0]), (inner[1 - a], outer[1 - b]))
-                    return _again(node, [*_without(node.factors, k, other), rest])
+                    return again(node, [*without(node.factors, k, other), rest])
     return None
 
 
@@ -112,7 +112,7 @@ def inverse_of_product(node: Node) -> Node | None:
             for part in parts[1:]:
                 split = matmul(of("inverse", part), split)
             split = _settled_calls(split)
-            better = _again(node, [*_without(node.factors, k), (split, labels)])
+            better = again(node, [*without(node.factors, k), (split, labels)])
             shorter = _cancelled(better)
             if isinstance(shorter, Product) and len(shorter.factors) > len(node.factors):
                 continue
@@ -129,7 +129,7 @@ def _settled_calls(node: Node) -> Node:
     """f(Xᵀ) = f(X)ᵀ in every factor."""
     if not isinstance(node, Product):
         return turned_argument(node) or node
-    return _again(node, [(turned_argument(f) or f, labels) for f, labels in node.factors])
+    return again(node, [(turned_argument(f) or f, labels) for f, labels in node.factors])
 
 
 def _cancelled(node: Node) -> Node:
@@ -167,7 +167,7 @@ def lower_triangle_of_cholesky(node: Node) -> Node | None:
         if isinstance(mask, Triangle) and mask.offset <= 0:
             for factor, at in node.factors:
                 if _is_call(factor, "cholesky") and at == labels[::-1]:
-                    return _again(node, _without(node.factors, k))
+                    return again(node, without(node.factors, k))
     return None
 
 
@@ -187,7 +187,7 @@ def orthogonal_columns(node: Node) -> Node | None:
                 whole = _paired(first, shared)
                 if whole is not None:
                     labels = (a[1 - shared], b[1 - shared])
-                    return _again(node, [*_without(node.factors, k, other), (whole, labels)])
+                    return again(node, [*without(node.factors, k, other), (whole, labels)])
     return None
 
 
@@ -216,7 +216,7 @@ def logarithms_of_cholesky(node: Node) -> Node | None:
             ((root, at),) = inner.factors
             if isinstance(root, Call) and root.function == "cholesky" and at == (0, 0) and is_symmetric(root.args[0]):
                 whole = scale(Fraction(1, 2), of("logdet", root.args[0]))
-                return _again(node, [*_without(node.factors, k), (whole, ())])
+                return again(node, [*without(node.factors, k), (whole, ())])
     return None
 
 
@@ -228,14 +228,14 @@ def sums_to_one(node: Node) -> Node | None:
     for k, (factor, labels) in enumerate(node.factors):
         known = _is_call(factor, "softmax", "argmax", "argmin") or isinstance(factor, OneHot)
         if known and labels[-1] >= len(node.shape) and uses[labels[-1]] == 1:
-            return _again(node, _dropped(node, k))
+            return again(node, _dropped(node, k))
     return None
 
 
 def _dropped(node: Product, k: int) -> list[Factor]:
     """The factors without one whose last index is summed to 1; what it alone had stays counted."""
     _, labels = node.factors[k]
-    rest = _without(node.factors, k)
+    rest = without(node.factors, k)
     kept = {label for _, own in rest for label in own} | set(range(len(node.shape)))
     ones = [label for label in dict.fromkeys(labels[:-1]) if label not in kept]
     sizes = [node.sizes[label] for label in ones]
@@ -280,9 +280,7 @@ def exponential_adjoint(node: Node) -> Node | None:
                     continue
                 along = matrix if at == labels[2:] else permute(matrix, (1, 0))
                 whole = of("expm_frechet", transpose(inner), along)
-                return _again(
-                    node, [*_without(node.factors, k, other), (exponential_along(whole) or whole, labels[:2])]
-                )
+                return again(node, [*without(node.factors, k, other), (exponential_along(whole) or whole, labels[:2])])
     return None
 
 

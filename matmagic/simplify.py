@@ -10,43 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from . import matrix_rules
-from .canonical import is_symmetric, key
-from .expr import Leaf, Node, Number, Power, Product, Sum, add, power, product
+from . import matrix_rules, named_rules, term_rules
+from .canonical import is_symmetric
+from .expr import Leaf, Node, Number, Product, Sum, add, product
 from .functions import at_zero
 from .walk import ordered, rebuild, transform, with_fields
 
 Rule = Callable[[Node], Node | None]
 Record = Callable[[str, Node, Node], None]
-
-
-def like_terms(node: Node) -> Node | None:
-    """a f(i,j) + b f(i,j) = (a + b) f(i,j), whatever the order of factors in f."""
-    if not isinstance(node, Sum) or len(node.terms) < 2:
-        return None
-    groups: dict[bytes, list[tuple[Number, Node]]] = {}
-    for coefficient, term in node.terms:
-        groups.setdefault(key(term), []).append((coefficient, term))
-    if len(groups) == len(node.terms):
-        return None
-    return add([(sum(c for c, _ in same), same[0][1]) for same in groups.values()], node.shape)
-
-
-def like_factors(node: Node) -> Node | None:
-    """f(i) f(i) = f(i)^2 where the two are equal but were built in another order."""
-    if not isinstance(node, Product):
-        return None
-    first: dict[bytes, Node] = {}
-    swapped: dict[Node, Node] = {}
-    for factor, _ in node.factors:
-        base = factor.base if isinstance(factor, Power) else factor
-        kept = first.setdefault(key(base), base)
-        if kept is not base:
-            swapped[factor] = power(kept, factor.exponent) if isinstance(factor, Power) else kept
-    if not swapped:
-        return None
-    rank = len(node.shape)
-    return product([(swapped.get(f, f), labels) for f, labels in node.factors], node.sizes[:rank], range(rank))
 
 
 def symmetric_transpose(node: Node) -> Node | None:
@@ -63,20 +34,9 @@ def symmetric_transpose(node: Node) -> Node | None:
     return product(factors, node.sizes[:rank], range(rank))
 
 
-def wide_sums(node: Node) -> Node | None:
-    """(S + T)_ijk U = S_ijk U + T_ijk U: a factor with more than two indices has no matrix notation."""
-    if not isinstance(node, Product):
-        return None
-    for k, (factor, labels) in enumerate(node.factors):
-        if isinstance(factor, Sum) and len(labels) > 2:
-            shape = node.sizes[: len(node.shape)]
-            parts = [[*node.factors[:k], (term, labels), *node.factors[k + 1 :]] for _, term in factor.terms]
-            products = [product(part, shape, range(len(shape))) for part in parts]
-            return add([(c, p) for (c, _), p in zip(factor.terms, products, strict=True)], node.shape)
-    return None
-
-
-RULES: tuple[Rule, ...] = (at_zero, like_terms, like_factors, symmetric_transpose, *matrix_rules.ROWS)
+RULES: tuple[Rule, ...] = (
+    at_zero, *term_rules.ROWS, symmetric_transpose, *matrix_rules.ROWS, *named_rules.ROWS
+)  # fmt: skip
 
 
 def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = None) -> Node:
@@ -89,32 +49,39 @@ def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = 
             return with_fields(part, symmetric=True) if matrix else part
 
         node = transform(node, declared)
-    return _rewritten(node, RULES, record)
+    return _rewritten(node, RULES, term_rules.LAST, record)
+
+
+def with_names(node: Node) -> Node:
+    """The function with exp(u) / Σ exp(u) as softmax(u), 1 / (1 + e⁻ᵘ) as σ(u): its derivative is then in these too."""
+    return _rewritten(node, named_rules.ROWS)
 
 
 def written_out(node: Node) -> Node:
     """The expression as notation needs it: sums with more than two indices multiplied out, which code does without."""
-    return _rewritten(node, (*RULES, wide_sums), None)
+    return _rewritten(node, (*RULES, term_rules.wide_sums))
 
 
-def _rewritten(node: Node, rules: Sequence[Rule], record: Record | None) -> Node:
+def _rewritten(node: Node, rules: Sequence[Rule], last: Sequence[Rule] = (), record: Record | None = None) -> Node:
+    """The node and all below it after every rule that fires; `last` are those to try where no other does."""
     done: dict[Node, Node] = {}
     for part in ordered(node):
-        done[part] = _settled(rebuild(part, done), rules, record)
+        better: Node | None = rebuild(part, done)
+        while better is not None:
+            settled = better
+            better = next((b for rule in (*rules, *last) if (b := _told(rule, settled, record)) is not None), None)
+        done[part] = settled
     return done[node]
 
 
-def _settled(node: Node, rules: Sequence[Rule], record: Record | None) -> Node:
-    changed = True
-    while changed:
-        changed = False
-        for rule in rules:
-            better = rule(node)
-            if better is not None and better is not node:
-                if record:
-                    record((rule.__doc__ or "").strip(), node, better)
-                node, changed = better, True
-    return node
+def _told(rule: Rule, node: Node, record: Record | None) -> Node | None:
+    """What a rule makes of a node, if it is another one."""
+    better = rule(node)
+    if better is None or better is node:
+        return None
+    if record:
+        record((rule.__doc__ or "").strip(), node, better)
+    return better
 
 
 def expand(node: Node, most_terms: int = 64) -> Node | None:
