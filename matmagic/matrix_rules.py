@@ -19,10 +19,13 @@ from .expr import (
     Factor,
     Node,
     OneHot,
+    Power,
     Product,
     Sum,
     Triangle,
+    add,
     delta,
+    number,
     permute,
     power,
     product,
@@ -203,6 +206,73 @@ def _paired(node: Node, shared: int) -> Node | None:
     return of("inverse", inner.args[0]) if shared == 0 else None
 
 
+def diagonal_of_triangle(node: Node) -> Node | None:
+    """triu(M)_ii = M_ii"""
+    if not isinstance(node, Product):
+        return None
+    for k, (mask, labels) in enumerate(node.factors):
+        if isinstance(mask, Triangle) and labels[0] == labels[1]:
+            rest = again(node, [*without(node.factors, k), (number(1, mask.shape[:1]), labels[:1])])
+            return rest if mask.offset <= 0 else scale(0, rest)
+    return None
+
+
+def determinant_of_eigenvalues(node: Node) -> Node | None:
+    """Π λ(S) = det S for a symmetric S."""
+    if not isinstance(node, Call) or node.function != "prod":
+        return None
+    (values,) = node.args
+    if not isinstance(values, Call) or values.function != "eigenvalues" or not is_symmetric(values.args[0]):
+        return None
+    return of("det", values.args[0])
+
+
+def spectrum(node: Node) -> Node | None:
+    """Q diag(λ) Qᵀ = S, Q diag(1/λ) Qᵀ = S⁻¹ for a symmetric S."""
+    if not isinstance(node, Product):
+        return None
+    uses = _uses(node)
+    for k, (values, labels) in enumerate(node.factors):
+        bare, p = (values.base, values.exponent) if isinstance(values, Power) else (values, Fraction(1))
+        if not isinstance(bare, Call) or bare.function != "eigenvalues" or p not in (1, -1) or len(labels) != 1:
+            continue
+        (matrix,) = bare.args
+        vectors = of("eigenvectors", matrix)
+        own = [j for j, (f, at) in enumerate(node.factors) if f is vectors and at[1] == labels[0]]
+        if len(own) == 2 and uses[labels[0]] == 3 and is_symmetric(matrix):
+            whole = matrix if p == 1 else of("inverse", matrix)
+            ends = tuple(node.factors[j][1][0] for j in own)
+            return again(node, [*without(node.factors, k, *own), (whole, ends)])
+    return None
+
+
+def trace_of_sum(node: Node) -> Node | None:
+    """tr(u vᵀ − A) = vᵀ u − tr A: the trace of a sum with an outer product in it."""
+    if not isinstance(node, Product):
+        return None
+    uses = _uses(node)
+    for k, (factor, labels) in enumerate(node.factors):
+        if not isinstance(factor, Sum) or len(labels) != 2 or labels[0] != labels[1] or uses[labels[0]] != 2:
+            continue
+        if any(_is_outer(term) for _, term in factor.terms):
+            rest = without(node.factors, k)
+            shape = node.shape
+            parts = [(c, again(node, [*rest, (term, labels)])) for c, term in factor.terms]
+            return add(parts, shape)
+    return None
+
+
+def _is_outer(node: Node) -> bool:
+    """Whether its two axes are joined by nothing: u vᵀ."""
+    if not isinstance(node, Product):
+        return False
+    near, grown = {0}, True
+    while grown:
+        reached = near.union(*(own for _, own in node.factors if near.intersection(own)))
+        near, grown = reached, reached != near
+    return 1 not in near
+
+
 def logarithms_of_cholesky(node: Node) -> Node | None:
     """Σ log L_ii = ½ log det S for the Cholesky factor L of a symmetric S."""
     if not isinstance(node, Product):
@@ -300,6 +370,10 @@ ROWS = (
     inverse_of_product,
     orthogonal_columns,
     logarithms_of_cholesky,
+    diagonal_of_triangle,
+    determinant_of_eigenvalues,
+    spectrum,
+    trace_of_sum,
     sums_to_one,
     exponential_along,
     exponential_adjoint,

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import gcd
 
 from .expr import Number, exact
-from .notation import Chain, Math, Num, Plus, Pow, Quotient, Times, Transpose
+from .notation import Chain, Letter, Math, Num, Plus, Pow, Quotient, Symbol, Times, Transpose, Triangular
 from .writing import chain, folded
 
 
@@ -167,13 +167,94 @@ def plus(terms: Sequence[Term]) -> Math:
 
 
 def gathered(terms: Sequence[Term]) -> Math:
-    """The sum with what its terms share pulled out: (A + Aᵀ) x, ½ (B + Bᵀ)."""
-    terms = _plain_first(collected(terms))
+    """The sum with what its terms share pulled out: (A + Aᵀ) x, ½ (B + Bᵀ), det(X)(B + C), (I − r rᵀ / ‖r‖²) / ‖r‖."""
+    above, below = _shared_scalars(terms)
+    if not above and not below:
+        return _added(terms)
+    inner = _added([_without(t, above, below) for t in terms], enclosed=True)
+    scalars, body = ([inner], None) if terms[0].body is None else ([], inner)
+    match inner:
+        case Times(parts=(Num() as number, whole)):
+            scalars, body = ([number, whole], None) if terms[0].body is None else ([number], whole)
+    outer = scalar_term(scalars, body)
+    return replace(outer, above=(*above, *outer.above), below=(*below, *outer.below)).math()
+
+
+def _added(terms: Sequence[Term], enclosed: bool = False) -> Math:
+    """The sum with the ends of chains that its terms share pulled out, and a number that they all have.
+
+    `enclosed` sums stand in parentheses, so that the number needs no new ones.
+    """
+    terms = _plain_first(collected(_in_triangles(terms)))
     sizes = {abs(t.coefficient) for t in terms}
-    if len(terms) < 2 or sizes == {1} or len(sizes) > 1 or any(t.above or t.below or t.body is None for t in terms):
+    if len(terms) < 2 or len(sizes) > 1 or sizes == {1} or not (enclosed or _one_number(terms)):
         return plus(terms)
     common = _common_factor([t.coefficient for t in terms])
     return Times((Num(common), plus([replace(t, coefficient=exact_ratio(t.coefficient, common)) for t in terms])))
+
+
+def _one_number(terms: Sequence[Term]) -> bool:
+    """Whether a number that all terms have is written once: ½ (B + Bᵀ), ½ (xᵀ A x − tr(A)), but 2 x + 2 y, 2 A x + 2 λ x."""
+    if all(t.body is None for t in terms):
+        return not any(isinstance(s, Symbol | Letter) for t in terms for s in t.above[:1])
+    return not any(t.above or t.below or t.body is None for t in terms)
+
+
+def _exponents(term: Term) -> dict[Math, Number]:
+    """The scalars of a term with their powers."""
+    found: dict[Math, Number] = {}
+    for sign, scalars in ((1, term.above), (-1, term.below)):
+        for s in scalars:
+            base, p = (s.base, s.exponent) if isinstance(s, Pow) else (s, Fraction(1))
+            found[base] = exact(found.get(base, Fraction(0)) + sign * p)
+    return {base: p for base, p in found.items() if p}
+
+
+def _shared_scalars(terms: Sequence[Term]) -> tuple[list[Math], list[Math]]:
+    """What all the terms of a sum have above the line, and below it.
+
+    Symbols of a sum of scalars are left: x² + x y is no shorter as x (x + y).
+    """
+    if len(terms) < 2:
+        return [], []
+    first, *others = map(_exponents, terms)
+    shared = {b: (p, *(o[b] for o in others)) for b, p in first.items() if all(b in o for o in others)}
+    if any(t.body is None for t in terms):
+        shared = {b: p for b, p in shared.items() if not isinstance(b, Symbol | Letter)}
+    above = [_to(b, min(p)) for b, p in shared.items() if min(p) > 0]
+    return above, [_to(b, -max(p)) for b, p in shared.items() if max(p) < 0]
+
+
+def _to(base: Math, exponent: Number) -> Math:
+    return base if exponent == 1 else Pow(base, exponent, False)
+
+
+def _without(term: Term, above: Sequence[Math], below: Sequence[Math]) -> Term:
+    """The term without these scalars."""
+    left = _exponents(term)
+    for base, p in _exponents(Term(Fraction(1), tuple(above), tuple(below), None)).items():
+        left[base] = exact(left[base] - p)
+    over, under = ([_to(b, abs(p)) for b, p in left.items() if p * sign > 0] for sign in (1, -1))
+    return replace(term, above=tuple(over), below=tuple(under))
+
+
+def _in_triangles(terms: Sequence[Term]) -> list[Term]:
+    """tril(A) + tril(B) -> tril(A + B)"""
+    groups: dict[object, list[Term]] = {}
+    for k, term in enumerate(terms):
+        own = replace(term.body, of=Num(Fraction(0))) if isinstance(term.body, Triangular) else k
+        groups.setdefault((term.above, term.below, own), []).append(term)
+    return [_one_triangle(same) if len(same) > 1 else same[0] for same in groups.values()]
+
+
+def _one_triangle(terms: Sequence[Term]) -> Term:
+    inside = [Term(t.coefficient, (), (), t.body.of) for t in terms if isinstance(t.body, Triangular)]
+    whole = _added(inside)
+    common: Number = Fraction(1)
+    if isinstance(whole, Times) and isinstance(whole.parts[0], Num) and len(whole.parts) == 2:
+        common, whole = whole.parts[0].value, whole.parts[1]
+    assert isinstance(terms[0].body, Triangular)
+    return replace(terms[0], coefficient=common, body=replace(terms[0].body, of=whole))
 
 
 def _plain_first(terms: Sequence[Term]) -> list[Term]:

@@ -68,7 +68,7 @@ CASES: dict[tuple[str, str, str], tuple[str, ...]] = {  # function, shapes, vari
     ("torch.linalg.inv(X)", "X: n n", "X"): (
         "df = −X⁻¹ dX X⁻¹",
         "vec(df) = −(X⁻ᵀ ⊗ X⁻¹) vec(dX)",
-        "∂f_ij/∂X_kl = −(X⁻¹)_ik(X⁻¹)_lj",
+        "∂f_ij/∂X_kl = −(X⁻¹)_ik (X⁻¹)_lj",
     ),
     ("torch.trace(X) * X", "X: n n", "X"): (
         "df = tr(dX) X + tr(X) dX",
@@ -79,12 +79,12 @@ CASES: dict[tuple[str, str, str], tuple[str, ...]] = {  # function, shapes, vari
     ("torch.tanh(X)", "X: n m", "X"): (
         "df = (𝟏 𝟏ᵀ − tanh(X)^⊙2) ⊙ dX",
         "vec(df) = diag(vec(𝟏 𝟏ᵀ − tanh(X)^⊙2)) vec(dX)",
-        "∂f_ij/∂X_kl = δ_ik δ_jl(1 − tanh(X_ij)²)",
+        "∂f_ij/∂X_kl = δ_ik δ_jl (1 − tanh(X_ij)²)",
     ),
     ("torch.tanh(W @ x + b)", "W: m n, x: n, b: m", "W"): (
         "df = (𝟏 − tanh(W x + b)^⊙2) ⊙ (dW x)",
         "df = (xᵀ ⊗ diag(𝟏 − tanh(W x + b)^⊙2)) vec(dW)",
-        "∂f_i/∂W_jk = δ_ij(1 − tanh((W x)_i + b_i)²) x_k",
+        "∂f_i/∂W_jk = δ_ij (1 − tanh((W x)_i + b_i)²) x_k",
     ),
     ("A * X.T", "A: n m, X: m n", "X"): (
         "df = A ⊙ dXᵀ",
@@ -92,7 +92,7 @@ CASES: dict[tuple[str, str, str], tuple[str, ...]] = {  # function, shapes, vari
         "∂f_ij/∂X_kl = δ_il δ_jk A_ij",
     ),
     ("X / X.norm()", "X: n m", "X"): (
-        "df = dX / ‖X‖_F − tr(Xᵀ dX) X / ‖X‖_F³",
+        "df = (dX − tr(Xᵀ dX) X / ‖X‖_F²) / ‖X‖_F",
         "vec(df) = (I ⊗ I / ‖X‖_F − vec(X) vec(X)ᵀ / ‖X‖_F³) vec(dX)",
         "∂f_ij/∂X_kl = δ_ik δ_jl / ‖X‖_F − X_ij X_kl / ‖X‖_F³",
     ),
@@ -198,8 +198,8 @@ def test_what_fails_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 LETTERS = {  # function, shapes -> first two lines
     ("X @ dX", "X: n m, dX: m k"): ("δf = δX dX", "vec(δf) = (dXᵀ ⊗ I) vec(δX)"),
-    ("d * X", "X: n m, d:"): ("δf = d δX", "vec(δf) = d(I ⊗ I) vec(δX)"),
-    ("d * delta @ X", "X: n m, d:, delta: k n"): ("Δf = d δ ΔX", "vec(Δf) = d(I ⊗ δ) vec(ΔX)"),
+    ("d * X", "X: n m, d:"): ("δf = d δX", "vec(δf) = d (I ⊗ I) vec(δX)"),
+    ("d * delta @ X", "X: n m, d:, delta: k n"): ("Δf = d δ ΔX", "vec(Δf) = d (I ⊗ δ) vec(ΔX)"),
     ("X.T @ K", "X: n m, K: n k"): ("df = dXᵀ K", "∂f_ij/∂X_kl = δ_il K_kj"),
     ("I @ X", "X: n m, I: k n"): ("df = I dX",),
 }

@@ -35,7 +35,7 @@ TABLE = {
     ("((A @ x - b) ** 2).mean()", "x: n 1, A: m n, b: m 1", "x"): (
         "‖A x − b‖² / m",
         "2 Aᵀ(A x − b) / m",
-        r"\frac{2 A^{\top} (A x - b)}{m}",
+        r"\frac{2}{m} A^{\top} (A x - b)",
     ),
     ("x.T @ A @ x", "x: n 1, A: n n", "x"): ("xᵀ A x", "(A + Aᵀ) x", r"(A + A^{\top}) x"),
     ("x.T @ A @ x", "x: n 1, A: n n", "A"): ("xᵀ A x", "x xᵀ", r"x x^{\top}"),
@@ -56,7 +56,7 @@ TABLE = {
     ("torch.trace(X) ** 2", "X: n n", "X"): ("tr(X)²", "2 tr(X) I", r"2 \operatorname{tr}(X) I"),
     ("torch.trace(X)", "X: n n", "X"): ("tr(X)", "I", "I"),
     ("torch.trace(X.T @ A @ X)", "X: m n, A: m m", "X"): ("tr(Xᵀ A X)", "(A + Aᵀ) X", r"(A + A^{\top}) X"),
-    ("torch.trace(X @ A @ X.T)", "X: m n, A: n n", "X"): ("tr(X A Xᵀ)", "X(A + Aᵀ)", r"X (A + A^{\top})"),
+    ("torch.trace(X @ A @ X.T)", "X: m n, A: n n", "X"): ("tr(X A Xᵀ)", "X (A + Aᵀ)", r"X \, (A + A^{\top})"),
     ("(X ** 2).sum()", "X: m n", "X"): ("‖X‖_F²", "2 X", "2 X"),
     ("torch.norm(X)", "X: m n", "X"): ("‖X‖_F", "X / ‖X‖_F", r"\frac{X}{\lVert X \rVert_F}"),
     ("torch.norm(x)", "x: n", "x"): ("‖x‖", "x / ‖x‖", r"\frac{x}{\lVert x \rVert}"),
@@ -68,8 +68,8 @@ TABLE = {
     ),
     ("x / torch.norm(x)", "x: n", "x"): (
         "x / ‖x‖",
-        "I / ‖x‖ − x xᵀ / ‖x‖³",
-        r"\frac{I}{\lVert x \rVert} - \frac{x x^{\top}}{\lVert x \rVert^{3}}",
+        "(I − x xᵀ / ‖x‖²) / ‖x‖",
+        r"\frac{1}{\lVert x \rVert} \left(I - \frac{x x^{\top}}{\lVert x \rVert^{2}}\right)",
     ),
     ("A @ x", "x: n, A: m n", "x"): ("A x", "A", "A"),
     ("A @ x + b", "x: n, A: m n, b: m", "x"): ("A x + b", "A", "A"),
@@ -94,8 +94,8 @@ TABLE = {
     ("(a @ x) * x", "x: n, a: n", "x"): ("(aᵀ x) x", "x aᵀ + (aᵀ x) I", r"x a^{\top} + (a^{\top} x) I"),
     ("(x @ A @ x) / (x @ x)", "x: n, A: n n", "x"): (
         "xᵀ A x / (xᵀ x)",
-        "(A + Aᵀ) x / (xᵀ x) − 2(xᵀ A x) x / (xᵀ x)²",
-        r"\frac{(A + A^{\top}) x}{x^{\top} x} - \frac{2 (x^{\top} A x) x}{(x^{\top} x)^{2}}",
+        "((A + Aᵀ) x − 2(xᵀ A x) x / (xᵀ x)) / (xᵀ x)",
+        r"\frac{1}{x^{\top} x} \left((A + A^{\top}) x - \frac{2 x^{\top} A x}{x^{\top} x} x\right)",
     ),
     ("1 / (1 + x @ x)", "x: n", "x"): ("(xᵀ x + 1)⁻¹", "−2 x / (xᵀ x + 1)²", r"-\frac{2 x}{(x^{\top} x + 1)^{2}}"),
     ("torch.sqrt(1 + x @ x)", "x: n", "x"): ("√(xᵀ x + 1)", "x / √(xᵀ x + 1)", r"\frac{x}{\sqrt{x^{\top} x + 1}}"),
@@ -112,7 +112,7 @@ TABLE = {
         r"2 A^{\top} (A x - b) + 2 \lambda x",
     ),
     ("(x - mu) @ S @ (x - mu)", "x: n, mu: n, S: n n", "x"): (
-        "(x − μ)ᵀ S(x − μ)",
+        "(x − μ)ᵀ S (x − μ)",
         "(S + Sᵀ)(x − μ)",
         r"(S + S^{\top}) (x - \mu)",
     ),
@@ -127,12 +127,12 @@ TABLE = {
     ("((X @ w - y) ** 2).sum() / (2 * X.shape[0])", "X: m n, w: n, y: m", "w"): (
         "‖X w − y‖² / (2 m)",
         "Xᵀ(X w − y) / m",
-        r"\frac{X^{\top} (X w - y)}{m}",
+        r"\frac{1}{m} X^{\top} (X w - y)",
     ),
     ("((X @ w - y) ** 2).sum() / (2 * X.shape[0])", "X: m n, w: n, y: m", "X"): (
         "‖X w − y‖² / (2 m)",
         "(X w − y) wᵀ / m",
-        r"\frac{(X w - y) w^{\top}}{m}",
+        r"\frac{1}{m} (X w - y) w^{\top}",
     ),
     ("((A @ X - B) ** 2).sum()", "X: n k, A: m n, B: m k", "X"): (
         "‖A X − B‖_F²",
@@ -165,7 +165,7 @@ TABLE = {
     ("t ** -2", "t:", "t"): ("t⁻²", "−2 / t³", r"-\frac{2}{t^{3}}"),
     ("(t * x) @ (t * x)", "t:, x: n", "t"): ("t² xᵀ x", "2 t xᵀ x", r"2 t x^{\top} x"),
     ("-x @ A @ x", "x: n, A: n n", "x"): ("−xᵀ A x", "−(A + Aᵀ) x", r"-(A + A^{\top}) x"),
-    ("torch.trace(A @ X.T @ X)", "A: n n, X: m n", "X"): ("tr(A Xᵀ X)", "X(A + Aᵀ)", r"X (A + A^{\top})"),
+    ("torch.trace(A @ X.T @ X)", "A: n n, X: m n", "X"): ("tr(A Xᵀ X)", "X (A + Aᵀ)", r"X \, (A + A^{\top})"),
     ("x - x.mean()", "x: n", "x"): ("x − (𝟏ᵀ x) 𝟏 / n", "I − 𝟏 𝟏ᵀ / n", r"I - \frac{𝟏 𝟏^{\top}}{n}"),
 }
 
@@ -403,7 +403,7 @@ PRINTED = {
     "tr(A)": (Trace(A), r"\operatorname{tr}(A)"),
     "‖x‖²": (Pow(Norm(x, False), Num(2).value, False), r"\lVert x \rVert^{2}"),
     "A x / ‖b‖": (Quotient(Chain((A, x)), Norm(b, False)), r"\frac{A x}{\lVert b \rVert}"),
-    "t(A x + b)": (Times((t, Plus((Chain((A, x)), b)))), "t (A x + b)"),
+    "t (A x + b)": (Times((t, Plus((Chain((A, x)), b)))), r"t \, (A x + b)"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -50,12 +51,14 @@ from ..notation import (
     Unit,
     Vec,
     Zero,
+    pieces,
     rank,
 )
 from ..writing import constant_of, transpose, transposes
 from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
 from .names import by_columns, joined, latex_increment, latex_name, latex_size, places
 
+NAME_AT_END = r"(?:(?<!\^\{)\\[A-Za-z]+|[A-Za-z]|_\{[^{}]*\}|\U0001d7cf)$"  # C (x + y) would read as a call
 INDICES = "ijklpqrstuv"
 
 
@@ -132,11 +135,8 @@ def _print(math: Math) -> tuple[str, int]:
             return rf"{at_least(left, POWER)} \otimes {at_least(right, POWER)}", PRODUCT
         case Quotient(top=top, bottom=bottom, entrywise=True):
             return rf"{at_least(top, POWER)} \oslash {at_least(bottom, POWER)}", PRODUCT
-        case Quotient(top=top, bottom=bottom):
-            sign, rest = (
-                ("-", latex(top)[1:]) if latex(top).startswith("-") and not isinstance(top, Plus) else ("", latex(top))
-            )
-            return rf"{sign}\frac{{{rest}}}{{{latex(bottom)}}}", PRODUCT
+        case Quotient():
+            return _fraction(math), PRODUCT
         case Rows(of=of) if transposes(transpose(of)) < transposes(of):
             return rf"{_at(transpose(of), f':,{places(math, latex_size)}')}^{{\top}}", POWER
         case Entry() | Rows() | Column() | At():
@@ -210,6 +210,29 @@ def _power(math: Pow) -> tuple[str, int]:
     return f"{_script_base(base)}^{{{mark}{exponent}}}", POWER
 
 
+def _fraction(math: Quotient) -> str:
+    r"""What is over a line: \frac{x - a}{\lVert x - a \rVert}, but \frac{2}{n} X^{\top} (X w - y), the product beside it."""
+    scalars, body = ((), math.top) if not isinstance(math.top, Times) else (math.top.parts[:-1], math.top.parts[-1])
+    product = isinstance(body, Chain | Hadamard) and any(isinstance(p, Plus) for p in pieces(body))
+    wide = any(isinstance(p, Quotient) for p in pieces(body)) or any(isinstance(s, Chain | Plus) for s in scalars)
+    if rank(math.top) == 0 or not (wide or (product and _made_of_symbols(math.bottom))):
+        sign, top = _signed(math.top)
+        return rf"{sign}\frac{{{top}}}{{{latex(math.bottom)}}}"
+    sign, top = _signed(Times(scalars) if len(scalars) > 1 else scalars[0] if scalars else Num(Fraction(1)))
+    return rf"{sign}\frac{{{top}}}{{{latex(math.bottom)}}} {at_least(body, PRODUCT)}"
+
+
+def _made_of_symbols(math: Math) -> bool:
+    """n, 2 σ², (n − 1) n"""
+    return all(isinstance(p, Num | Symbol | Letter | Times | Pow | Plus) and rank(p) == 0 for p in pieces(math))
+
+
+def _signed(math: Math) -> tuple[str, str]:
+    """The sign of a product or number, and the rest."""
+    whole = latex(math)
+    return ("-", whole[1:]) if whole.startswith("-") and not isinstance(math, Plus) else ("", whole)
+
+
 def _exponent(value: Fraction | float) -> str:
     if isinstance(value, Fraction) and value.denominator != 1:
         return f"{value.numerator}/{value.denominator}"
@@ -232,6 +255,7 @@ def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
     line = texts[0]
     for before, after in itertools.pairwise(texts):
         wide = (before.endswith("}") and r"\mathrm" in before) or after.startswith(r"\mathrm")
+        wide = wide or (after.startswith(("(", r"\left(")) and re.search(NAME_AT_END, before) is not None)
         digits = before[-1] in "0123456789" and after[0] in "0123456789"
         line += (r" \cdot " if digits else r" \, " if wide else " ") + after
     return line, PRODUCT

@@ -56,6 +56,7 @@ from ..writing import constant_of, transpose, transposes
 from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
 from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, joined, places, text_name, text_size
 
+RAISED = {"ᵀ", *SUPERSCRIPTS.values()}
 INDICES = "ijklpqrstuv"
 
 
@@ -258,7 +259,8 @@ def superscript(digits: str) -> str:
 
 def _power(base: Math, p: Fraction | float, entrywise: bool) -> tuple[str, int]:
     if p == Fraction(1, 2) and not entrywise:
-        return f"√{at_least(base, ATOM) if isinstance(base, Symbol) else f'({text(base)})'}", ATOM
+        inner, level = _print(base)
+        return f"√{inner}" if level == ATOM and isinstance(base, Symbol | Letter) else f"√({inner})", ATOM
     shown = str(p)
     if entrywise:
         return f"{at_least(base, ATOM)}^⊙{shown if p == int(p) and p > 0 else f'({shown})'}", POWER
@@ -278,8 +280,14 @@ def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
         return f"−{_product(rest)[0] if len(rest) > 1 else at_least(rest[0], PRODUCT)}", SUM
     line = ""
     for after in factors(parts, at_least):
-        line += after if not line or after.startswith("(") else f" {after}"
+        line += after if not line or (after.startswith("(") and not _ends_in_name(line)) else f" {after}"
     return line, PRODUCT
+
+
+def _ends_in_name(line: str) -> bool:
+    """Whether a parenthesis after it would read as a call: C (x + y), but 2(x + y) and Aᵀ(x + y)."""
+    end = line[-1]
+    return end in SUBSCRIPTS.values() or end == "}" or (end.isalpha() and end not in RAISED)
 
 
 def _indexed(math: Indexed) -> str:
