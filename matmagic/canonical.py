@@ -154,7 +154,7 @@ def is_symmetric_factor(node: Node) -> bool:
     """As is_symmetric, without asking a plain leaf for the key of its transpose."""
     if isinstance(node, Leaf):
         return node.symmetric
-    return isinstance(node, Delta) or is_symmetric(node)
+    return isinstance(node, Delta) or (not isinstance(node, Selection | Triangle) and is_symmetric(node))
 
 
 def _digest(form: tuple[Any, ...]) -> bytes:
