@@ -172,11 +172,10 @@ def gathered(terms: Sequence[Term]) -> Math:
     if not above and not below:
         return _added(terms)
     inner = _added([_without(t, above, below) for t in terms], enclosed=True)
-    scalars, body = ([inner], None) if terms[0].body is None else ([], inner)
-    match inner:
-        case Times(parts=(Num() as number, whole)):
-            scalars, body = ([number, whole], None) if terms[0].body is None else ([number], whole)
-    outer = scalar_term(scalars, body)
+    number, whole = (
+        inner.parts if isinstance(inner, Times) and isinstance(inner.parts[0], Num) else (Num(Fraction(1)), inner)
+    )
+    outer = scalar_term([number, whole], None) if terms[0].body is None else scalar_term([number], whole)
     return replace(outer, above=(*above, *outer.above), below=(*below, *outer.below)).math()
 
 
@@ -234,7 +233,8 @@ def _without(term: Term, above: Sequence[Math], below: Sequence[Math]) -> Term:
     left = _exponents(term)
     for base, p in _exponents(Term(Fraction(1), tuple(above), tuple(below), None)).items():
         left[base] = exact(left[base] - p)
-    over, under = ([_to(b, abs(p)) for b, p in left.items() if p * sign > 0] for sign in (1, -1))
+    over = [_to(b, p) for b, p in left.items() if p > 0]
+    under = [_to(b, -p) for b, p in left.items() if p < 0]
     return replace(term, above=tuple(over), below=tuple(under))
 
 

@@ -93,7 +93,7 @@ CASES: dict[tuple[str, str, str], tuple[str, ...]] = {  # function, shapes, vari
     ),
     ("X / X.norm()", "X: n m", "X"): (
         "df = (dX − tr(Xᵀ dX) X / ‖X‖_F²) / ‖X‖_F",
-        "vec(df) = (I ⊗ I / ‖X‖_F − vec(X) vec(X)ᵀ / ‖X‖_F³) vec(dX)",
+        "vec(df) = (I ⊗ I − vec(X) vec(X)ᵀ / ‖X‖_F²) vec(dX) / ‖X‖_F",
         "∂f_ij/∂X_kl = δ_ik δ_jl / ‖X‖_F − X_ij X_kl / ‖X‖_F³",
     ),
     ("torch.softmax(X, 1)", "X: n m", "X"): (
