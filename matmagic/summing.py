@@ -172,9 +172,10 @@ def gathered(terms: Sequence[Term]) -> Math:
     if not above and not below:
         return _added(terms)
     inner = _added([_without(t, above, below) for t in terms], enclosed=True)
-    number, whole = (
-        inner.parts if isinstance(inner, Times) and isinstance(inner.parts[0], Num) else (Num(Fraction(1)), inner)
-    )
+    number, whole = Num(Fraction(1)), inner
+    match inner:
+        case Times(parts=(Num() as number, whole)):
+            pass
     outer = scalar_term([number, whole], None) if terms[0].body is None else scalar_term([number], whole)
     return replace(outer, above=(*above, *outer.above), below=(*below, *outer.below)).math()
 
