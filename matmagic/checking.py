@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from . import derivative as forms
-from .autograd import changes, copies, derivative_of, relative_error
+from .autograd import RANDOM, changes, copies, derivative_of, relative_error, repeats
 from .calling import call, float64, returned
 from .capture import Subject
 from .claims import claim_of_option, parse_claim
@@ -140,7 +140,10 @@ class Check:
         try:
             traced = followed(self.subject, self.shapes.of, self.samples)
         except TraceError as error:
-            return None, [Note("limit", f"{error.message} ({', '.join(error.lines)})")]
+            if repeats(self.subject, self.draws[0]):
+                return None, [Note("limit", f"{error.message} ({', '.join(error.lines)})")]
+            place = [f" ({line})" for line in error.lines if line.startswith("in line")]
+            return None, [Note("limit", "".join([f"{self.subject.name} {RANDOM}", *place]))]
         if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
             return None, [Note("limit", f"{self.subject.name} is another function at other values")]
         far = self.elsewhere(traced)
@@ -446,7 +449,7 @@ class Check:
             jumps = any(changes(self.subject, own, variable, (-2.0, -0.37, 2.0)) for own in self.draws)
             said = f"{name} changes with {variable} in jumps only: the derivative is 0 between them"
             notes.append(Note("warning", said if jumps else f"{name} does not depend on {variable}"))
-        if any(d.code is None for d in derivatives) and not limits:
+        if any(d.code is None for d in derivatives) and not any(note.kind == "limit" for note in notes):
             notes.append(Note("limit", "no closed form found"))
         return tuple(notes)
 
