@@ -42,7 +42,7 @@ from .shapes import Shapes
 from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds
-from .verify import Verdict, draws, far_draw, traced_draw, verify
+from .verify import Verdict, draws, far_draw, own_draw, roughness, traced_draw, verify
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
@@ -140,10 +140,11 @@ class Check:
         try:
             traced = followed(self.subject, self.shapes.of, self.samples)
         except TraceError as error:
+            why, random = f"{error.message} ({', '.join(error.lines)})", f"{self.subject.name} {RANDOM}"
             if repeats(self.subject, self.draws[0]):
-                return None, [Note("limit", f"{error.message} ({', '.join(error.lines)})")]
-            place = [f" ({line})" for line in error.lines if line.startswith("in line")]
-            return None, [Note("limit", "".join([f"{self.subject.name} {RANDOM}", *place]))]
+                return None, [Note("limit", why)]
+            placed = any(line.startswith("in line") for line in error.lines)
+            return None, [Note("limit", f"{why}; {random}" if placed else random)]
         if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
             return None, [Note("limit", f"{self.subject.name} is another function at other values")]
         far = self.elsewhere(traced)
@@ -436,6 +437,11 @@ class Check:
         single = [n for n in self.shapes.of if getattr(known.get(n), "dtype", None) == torch.float32]
         if single and self.shapes.values:
             notes.append(Note("precision", f"checked in float64; {', '.join(single)}: float32 in the notebook"))
+        imaginary = [n for n in self.shapes.of if isinstance(known.get(n), Tensor) and known[n].is_complex()]
+        notes += [Note("warning", f"{n} is complex in the notebook: this is for a real {n}") for n in imaginary]
+        own = own_draw(self.shapes, self.assume)
+        if own and (rough := roughness(self.subject, own)):
+            notes.append(Note("warning", f"{name} {rough} at the notebook's values: what is shown there is autograd's"))
         rows = [n for n, shape in self.shapes.of.items() if len(shape) == 2 and shape[0] == 1 != shape[1]]
         notes += [Note("assumed", f"{row} is a row; formulas write every vector as a column") for row in rows]
         notes += self.structured(derivatives)

@@ -26,7 +26,7 @@ from .errors import OptionError, ResultError
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
 from .shapes import Shapes, sizes_for
-from .verify import agreement, draws, inputs_at
+from .verify import agreement, defined, draws, inputs_at
 
 __all__ = ["Grade", "grade_claim", "grade_claims"]
 
@@ -136,6 +136,8 @@ def grade_claim(
         Question(subject, shapes, variable, order), assume, options, claim, right_text, pretty or claim.text
     )
     inputs = list(draws(subject, shapes, assume, options))
+    if len(inputs) > options.trials and not defined(grading.found, inputs[-1]):
+        del inputs[-1]  # at the notebook's values: det(A) A⁻ᵀ, where A is singular
     truths = [grading.question.truth(at) for at in inputs]
     inputs = [at for at, truth in zip(inputs, truths, strict=True) if bool(torch.isfinite(truth).all())]
     if not inputs:

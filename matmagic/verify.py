@@ -30,6 +30,7 @@ from .shapes import Shapes, far_sizes, sizes_for, traced_sizes
 __all__ = [
     "Evaluate",
     "Verdict",
+    "defined",
     "derivative_of",
     "differences_agree",
     "draws",
@@ -93,15 +94,60 @@ def inputs_at(
 
 
 def draws(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> Iterator[dict[str, Tensor]]:
-    """options.trials random inputs on which f is finite; the notebook's own values are one more draw.
+    """options.trials random inputs on which f is finite; the notebook's own values are one more draw, if f is smooth there.
 
     A draw where f is NaN, infinite or raises is replaced by another, within a bound.
     """
     for draw in range(options.trials):
         yield _finite_draw(subject, shapes, assume, options.seed, draw)
+    if (own := own_draw(shapes, assume)) and not roughness(subject, own):
+        yield own
+
+
+def own_draw(shapes: Shapes, assume: Mapping[str, str]) -> dict[str, Tensor] | None:
+    """The notebook's own values, if all inputs have one, with the properties that are assumed."""
     own = shapes.values
-    if set(own) == set(shapes.of) and all(holds(own[n], p) for n, p in assume.items() if n in own):
-        yield {n: t.clone() for n, t in own.items()}
+    if set(own) != set(shapes.of) or not all(t.layout == torch.strided for t in own.values()):
+        return None
+    if not all(holds(own[n], p) for n, p in assume.items() if n in own):
+        return None
+    return {n: t.clone() for n, t in own.items()}
+
+
+def roughness(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
+    """Why nothing can be compared at these inputs: f is not finite, or has a kink; "" where something can."""
+    if any(not t.numel() for t in inputs.values()):
+        return "has nothing to differentiate"
+    if not bool(torch.isfinite(call(subject, copies(inputs))).all()):
+        return "is NaN or infinite"
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(CHECKED):
+        along = {n: _direction(t, generator) for n, t in inputs.items() if t.is_floating_point()}
+        wide, narrow = (_bend(subject, inputs, along, step) for step in (1e-5, 1e-6))
+        if narrow > 0.3 * wide:  # of a smooth function it is a tenth
+            return "has a kink"
+    return ""
+
+
+def _direction(value: Tensor, generator: torch.Generator) -> Tensor:
+    """A random direction, of the size of the value."""
+    return torch.randn(value.shape, dtype=torch.float64, generator=generator) * (1 + value.abs().max())
+
+
+def _bend(subject: Subject, inputs: Mapping[str, Tensor], along: Mapping[str, Tensor], step: float) -> float:
+    """By how much the slope of f changes at these inputs; 0 where that is rounding, or f fails beside them."""
+    values = []
+    for way in (-step, 0.0, step):
+        moved = {n: t + way * along[n] if n in along else t for n, t in copies(inputs).items()}
+        try:
+            values.append(call(subject, moved))
+        except (RuntimeError, ValueError, IndexError):
+            return 0.0
+    before, at, after = values
+    if not bool(torch.isfinite(before).all() and torch.isfinite(after).all()):
+        return math.inf
+    bend = float((after - 2 * at + before).abs().max())
+    return bend / step if bend > 1e-10 * float(at.abs().max()) else 0.0
 
 
 def far_draw(
@@ -226,10 +272,14 @@ def verify(
     `drawn` are the draws, where they are made already.
     """
     worst, agreed, count, problem = 0.0, True, 0, ""
-    for inputs in draws(subject, shapes, assume, options) if drawn is None else drawn:
+    own = False
+    for number, inputs in enumerate(draws(subject, shapes, assume, options) if drawn is None else drawn):
         truth = derivative_of(subject, inputs, variable, order)
         if not bool(torch.isfinite(truth).all()):
             continue
+        if number >= options.trials and candidate is not None and not defined(candidate, inputs):
+            continue  # det(A) A⁻ᵀ, where the notebook's A is singular
+        own = number >= options.trials
         count += 1
         if count <= CHECKED and not problem:
             problem = differences_agree(subject, inputs, variable, truth, order)[2]
@@ -237,9 +287,17 @@ def verify(
             compared = _compared(subject, inputs, variable, order, candidate, truth)
             worst, agreed = max(worst, compared.error), agreed and compared.holds
     ok = count > 0 and agreed
-    own = count > options.trials
     text = _text(ok, worst, count - own, own, problem, candidate is not None)
     return Verdict(ok, worst, count, not problem, text)
+
+
+def defined(found: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
+    """Whether a formula has a value, and a finite one, at these inputs."""
+    try:
+        with float64():
+            return bool(torch.isfinite(found(copies(inputs))).all())
+    except Exception:
+        return False
 
 
 def _compared(

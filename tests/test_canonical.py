@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from matmagic.canonical import is_symmetric, key, pattern
 from matmagic.evaluate import evaluate
-from matmagic.expr import Node, add, basis, delta, leaf, number, product
+from matmagic.expr import Node, add, basis, delta, leaf, number, product, transpose
 
 SHAPES = "x: n, y: n, z: m, A: m n, B: n n, C: n n, X: n n, t:"
 
@@ -321,3 +321,10 @@ def test_equal_keys_have_equal_values(one: Drawn, other: Drawn) -> None:
 def test_numbers_are_part_of_the_key() -> None:
     assert key(number(2)) != key(number(3))
     assert key(number(1, ("n",))) != key(number(1, ("m",)))
+
+
+@pytest.mark.parametrize("body", ["torch.tril(A)", "torch.triu(A, 1) * A", "torch.exp(torch.tril(A))"])
+def test_matrices_that_are_no_products_have_keys(body: str) -> None:
+    """Triangles and selections are factors of their own transposes."""
+    node = node_of(body, "A: n n")
+    assert key(node) == key(node_of(body, "A: n n")) != key(transpose(node))
