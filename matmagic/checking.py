@@ -257,7 +257,7 @@ class Check:
             return self.settled((variable,), None, None, None)
         order, (leaf, _) = self.options.order, traced.inputs[variable]
         try:
-            node = forms.derived(traced, variable, order, self.symmetric)
+            node = forms.derived(traced, variable, order, self.symmetric, self.assume)
         except NoDerivative:
             return self.settled((variable,), None, None, None)
         match = forms.matched(traced.node, leaf, self.code(traced), self.symmetric, order)

@@ -240,8 +240,10 @@ def _rounded(numbers: Any) -> str:
 # ---- the formula --------------------------------------------------------------------------------------------------
 
 
-def derived(trace: Trace, variable: str, order: int, symmetric: Sequence[str]) -> Node:
-    """The derivative's expression, simplified, with the declared symmetric constants."""
+def derived(
+    trace: Trace, variable: str, order: int, symmetric: Sequence[str], assumed: Mapping[str, str] | None = None
+) -> Node:
+    """The derivative's expression, simplified, with the declared symmetric constants and other properties."""
     node = simplify(trace.node, symmetric) if _has_cholesky(trace.node) else with_names(trace.node)
     if len(ordered(node)) > MOST_PARTS:
         raise NoDerivative("f has too many parts for a formula")
@@ -250,7 +252,7 @@ def derived(trace: Trace, variable: str, order: int, symmetric: Sequence[str]) -
         node = simplify(differentiate(node, trace.inputs[variable][0]))
     if factored and _has_cholesky(trace.node) and variable in symmetric and order == 1 and not trace.node.shape:
         node = add([(Fraction(1, 2), node), (Fraction(1, 2), turned(node))], node.shape)
-    return simplify(node, symmetric)
+    return simplify(node, symmetric, assumed=assumed)
 
 
 def _has_cholesky(node: Node) -> bool:

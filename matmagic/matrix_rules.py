@@ -43,7 +43,7 @@ def again(node: Product, factors: Sequence[Factor]) -> Node:
     return product(factors, node.sizes[:rank], range(rank))
 
 
-def _uses(node: Product) -> Counter[int]:
+def uses_of(node: Product) -> Counter[int]:
     """How often each label occurs, the output among the places."""
     return Counter([*range(len(node.shape)), *(label for _, labels in node.factors for label in labels)])
 
@@ -86,7 +86,7 @@ def inverse_cancels(node: Node) -> Node | None:
     """A A⁻¹ = A⁻¹ A = I, with one index between the two."""
     if not isinstance(node, Product):
         return None
-    uses = _uses(node)
+    uses = uses_of(node)
     for k, (inverse, inner) in enumerate(node.factors):
         if not isinstance(inverse, Call) or inverse.function != "inverse" or len(inner) != 2:
             continue
@@ -178,7 +178,7 @@ def orthogonal_columns(node: Node) -> Node | None:
     """V Vᵀ = Vᵀ V = I for eigenvectors; L Lᵀ = S and L⁻ᵀ L⁻¹ = S⁻¹ for the Cholesky factor of a symmetric S."""
     if not isinstance(node, Product):
         return None
-    uses = _uses(node)
+    uses = uses_of(node)
     for k, (first, a) in enumerate(node.factors):
         for other in range(k + 1, len(node.factors)):
             second, b = node.factors[other]
@@ -231,7 +231,7 @@ def spectrum(node: Node) -> Node | None:
     """Q diag(λ) Qᵀ = S, Q diag(1/λ) Qᵀ = S⁻¹ for a symmetric S."""
     if not isinstance(node, Product):
         return None
-    uses = _uses(node)
+    uses = uses_of(node)
     for k, (values, labels) in enumerate(node.factors):
         bare, p = (values.base, values.exponent) if isinstance(values, Power) else (values, Fraction(1))
         if not isinstance(bare, Call) or bare.function != "eigenvalues" or p not in (1, -1) or len(labels) != 1:
@@ -250,7 +250,7 @@ def trace_of_sum(node: Node) -> Node | None:
     """tr(u vᵀ − A) = vᵀ u − tr A: the trace of a sum with an outer product in it."""
     if not isinstance(node, Product):
         return None
-    uses = _uses(node)
+    uses = uses_of(node)
     for k, (factor, labels) in enumerate(node.factors):
         if not isinstance(factor, Sum) or len(labels) != 2 or labels[0] != labels[1] or uses[labels[0]] != 2:
             continue
@@ -277,7 +277,7 @@ def logarithms_of_cholesky(node: Node) -> Node | None:
     """Σ log L_ii = ½ log det S for the Cholesky factor L of a symmetric S."""
     if not isinstance(node, Product):
         return None
-    uses = _uses(node)
+    uses = uses_of(node)
     for k, (factor, labels) in enumerate(node.factors):
         if not isinstance(factor, Elementwise) or factor.function != "log" or len(labels) != 1 or uses[labels[0]] != 1:
             continue
@@ -294,7 +294,7 @@ def sums_to_one(node: Node) -> Node | None:
     """Σ_i softmax(x)_i = 1, and the entries of a one-hot row sum to 1."""
     if not isinstance(node, Product):
         return None
-    uses = _uses(node)
+    uses = uses_of(node)
     for k, (factor, labels) in enumerate(node.factors):
         known = _is_call(factor, "softmax", "argmax", "argmin") or isinstance(factor, OneHot)
         if known and labels[-1] >= len(node.shape) and uses[labels[-1]] == 1:
@@ -346,7 +346,7 @@ def exponential_adjoint(node: Node) -> Node | None:
         for other, (matrix, at) in enumerate(node.factors):
             if other != k and sorted(at) == sorted(labels[2:]) and len(at) == 2:
                 inner = _one_matrix(x)
-                if inner is None or any(_uses(node)[label] != 2 for label in at):
+                if inner is None or any(uses_of(node)[label] != 2 for label in at):
                     continue
                 along = matrix if at == labels[2:] else permute(matrix, (1, 0))
                 whole = of("expm_frechet", transpose(inner), along)

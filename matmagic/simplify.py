@@ -7,13 +7,14 @@ rewrite, which is where derivation steps come from.  Equality up to order is by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from . import matrix_rules, named_rules, term_rules
 from .canonical import is_symmetric
 from .expr import Leaf, Node, Number, Product, Sum, add, product
 from .functions import at_zero
+from .property_rules import rows_for
 from .walk import ordered, rebuild, transform, with_fields
 
 Rule = Callable[[Node], Node | None]
@@ -39,8 +40,13 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = None) -> Node:
-    """An equal expression, with the leaves named in `symmetric` equal to their transposes."""
+def simplify(
+    node: Node, symmetric: Iterable[str] = (), record: Record | None = None, assumed: Mapping[str, str] | None = None
+) -> Node:
+    """An equal expression, with the leaves named in `symmetric` equal to their transposes.
+
+    `assumed` are other properties by name, in the words of --assume, that the values have.
+    """
     names = set(symmetric)
     if names:
 
@@ -49,7 +55,7 @@ def simplify(node: Node, symmetric: Iterable[str] = (), record: Record | None = 
             return with_fields(part, symmetric=True) if matrix else part
 
         node = transform(node, declared)
-    return _rewritten(node, RULES, term_rules.LAST, record)
+    return _rewritten(node, (*RULES, *rows_for(assumed or {})), term_rules.LAST, record)
 
 
 def with_names(node: Node) -> Node:
