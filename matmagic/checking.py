@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -296,7 +296,8 @@ class Check:
         ranks = (sum(s != 1 for s in outer), sum(s != 1 for s in inner))
         left = left_side(self.subject.symbol, names, kind, ranks)
         if match is None and traced is not None and found is not None and isinstance(found.math, Listed):
-            match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
+            with suppress(ValueError):  # f has no matrix notation
+                match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
         math, code = (found.math, found.code) if found else (None, None)
         uses = (match,) if match else ()
         alone = Derivative(variable, kind, *left, math, code, match, uses, verdict, self.own_value(variable))

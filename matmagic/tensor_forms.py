@@ -212,7 +212,7 @@ class TensorForms:
 
     def line(self, left: str, words: str, math: Math, matrix: str = "", where: str = "") -> Equation:
         inside = list(pieces(math))
-        if any(isinstance(piece, Indexed) for piece in inside):
+        if rank(math) > 2 or any(isinstance(piece, Indexed) for piece in inside):
             raise NoNotation("needs indices")
         if self.increment not in inside or len(text(math)) > TOO_LONG:
             raise NoNotation("zero, or too long")

@@ -169,3 +169,23 @@ def test_a_long_loop_is_answered_in_time(case: str) -> None:
     start = time.process_time()
     assert checked(f"def f(x):\n    {LONG[case]}", shapes={"x": "n"})["x"].code is None
     assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize(
+    "cell, shapes, variable",
+    [
+        ("def f(Q, a): return torch.stack([(Q ** 2).mean(), 1 / (a ** 2 + 1)])", {"Q": "n,m,d", "a": "()"}, "a"),
+        (
+            "def f(t, T, V): return torch.square(t * T.transpose(1, 2)) - V",
+            {"t": "()", "T": "m,d,n", "V": "m,n,d"},
+            "t",
+        ),
+        ("def f(y, a): return torch.where((1 - y * y).relu().mean() > 0, a * a - a, a)", {"y": "n", "a": "()"}, "y"),
+        ("def f(S): return torch.exp(-torch.linalg.cholesky(S) ** 2)", {"S": "n,n"}, "S"),
+    ],
+)
+def test_functions_that_raised(cell: str, shapes: dict[str, str], variable: str) -> None:
+    """Found by random functions: each has code now, or says why not."""
+    assume = {"y": "signs"} if "y" in shapes else {"S": "positive-definite"} if "S" in shapes else {}
+    derivative = checked(cell, shapes=shapes, assume=assume)[variable]
+    assert derivative.code and derivative.verdict.ok
