@@ -1,7 +1,7 @@
 """Thousands of random functions put to matmagic: how many have a closed form, which are wrong, how long it takes.
 
-python tests/bench/fuzz.py [seed] [count]        10 000 functions of seed 0 by default
-python tests/bench/fuzz.py seed/number           one function, with what is said of it
+python tests/bench/fuzz.py [seed] [count] [first]    10 000 functions of seed 0 by default, from the first on
+python tests/bench/fuzz.py seed/number               one function, with what is said of it
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ def one(place: str) -> None:
         print(derivative, derivative.code, sep="\n    ")
 
 
-def many(seed: int, count: int) -> Tally:
-    """Functions 0 … count - 1 of a seed."""
+def many(seed: int, count: int, first: int) -> Tally:
+    """Functions first … first + count - 1 of a seed."""
     tally, places, start = Tally(), {}, time.monotonic()
-    for number in range(count):
+    for number in range(first, first + count):
         found = found_of(function_of(seed, number))
         places[id(found)] = f"{seed}/{number}"
         tally.add(found)
         if found.wrong:
             print(shown(found, places[id(found)]), flush=True)
-        if (number + 1) % 250 == 0:
+        if (number - first + 1) % 250 == 0:
             print(f"[{time.monotonic() - start:.0f} s] {tally}", flush=True)
     for title, some in (
         ("no closed form", tally.open[:40]),
@@ -71,4 +71,4 @@ if __name__ == "__main__":
         one(sys.argv[1])
     else:
         own = [int(word) for word in sys.argv[1:]]
-        sys.exit(bool(many(*own, *(0, 10_000)[len(own) :]).wrong))
+        sys.exit(bool(many(*own, *(0, 10_000, 0)[len(own) :]).wrong))
