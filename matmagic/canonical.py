@@ -151,10 +151,11 @@ def is_symmetric(node: Node) -> bool:
 
 
 def is_symmetric_factor(node: Node) -> bool:
-    """As is_symmetric, without asking a plain leaf for the key of its transpose."""
+    """As is_symmetric, without asking those for the key of their transpose that are turned by their labels alone."""
     if isinstance(node, Leaf):
         return node.symmetric
-    return isinstance(node, Delta) or (not isinstance(node, Selection | Triangle) and is_symmetric(node))
+    made = isinstance(node, Product | Sum | Power | Elementwise | Call)
+    return isinstance(node, Delta) or (made and is_symmetric(node))
 
 
 def _digest(form: tuple[Any, ...]) -> bytes:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
@@ -23,11 +23,13 @@ from .autograd import RANDOM, changes, copies, derivative_of, relative_error, re
 from .calling import call, float64, returned
 from .capture import Subject
 from .claims import claim_of_option, parse_claim
+from .compositions import composition
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
 from .domains import property_words, reads_one_triangle
 from .entry_forms import Entries
 from .errors import OptionError, ResultError, TraceError
+from .evaluate import evaluate
 from .expr import Node
 from .grading import Claim, Grade, grade_claims
 from .left_sides import left_side, one_entry
@@ -41,7 +43,8 @@ from .rendering import notation
 from .shapes import Shapes
 from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
-from .trace import Trace, holds
+from .trace import Trace, holds, leaf_values
+from .trees import Names, Piece, piece
 from .verify import Verdict, draws, far_draw, own_draw, roughness, traced_draw, verify
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
@@ -299,13 +302,26 @@ class Check:
             with suppress(ValueError):  # f has no matrix notation
                 match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
         math, code = (found.math, found.code) if found else (None, None)
-        uses = (match,) if match else ()
-        alone = Derivative(variable, kind, *left, math, code, match, uses, verdict, self.own_value(variable))
+        composed = partial(self.composed, traced, variable, node) if traced and node and code and order == 1 else None
+        alone = Derivative(variable, kind, *left, math, code, match, verdict, self.own_value(variable))
+        alone = replace(alone, composed=composed) if composed and len(names) == 1 else alone
         indices = 2 * ranks[1] if order == 2 else sum(ranks)
         plain = math is not None and (kind in ("gradient", "jacobian") or indices < 3)
         if traced is None or node is None or code is None or len(names) > 1 or plain:
             return alone
         return self.with_lines(alone, node, traced, one_entry(self.subject.symbol, names, kind, ranks))
+
+    def composed(self, traced: Trace, variable: str, node: Node) -> Piece | None:
+        """The tree of identities that gives the derivative, if it has its value at the first draw."""
+        use = composition(traced.node, traced.inputs[variable][0])
+        if use is None:
+            return None
+        inputs = self.draws[0]
+        sizes = self.sizes(inputs)
+        values = leaf_values(traced, inputs, sizes)
+        axes = {name: own for name, (_, own) in traced.inputs.items()}
+        names = Names(axes, self.shapes.of, inputs, values, sizes, tuple(self.symmetric))
+        return piece(use, names, evaluate(node, values, sizes))
 
     def with_lines(self, found: Derivative, node: Node, traced: Trace, left: tuple[str, str]) -> Derivative:
         """The derivative as it is written if it has no matrix notation: as a differential, in vec form, entry by entry."""

@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .compositions import standard
 from .differentiate import differentiate
 from .expr import Call, Leaf, Node, add, basis, product
 from .expr import transpose as turned
@@ -41,7 +42,10 @@ from .tensor_forms import TOO_LONG, Equation
 from .torch_rows import Axes
 from .trace import Trace
 from .verify import Verdict
-from .walk import ordered, written_size
+from .walk import ordered, substitute, written_size
+
+if TYPE_CHECKING:
+    from .trees import Piece
 
 MOST_PARTS = 100  # of a function whose derivative is written down
 LONGEST = 1000  # nodes of an expression that is written out; nobody reads a longer formula
@@ -65,7 +69,10 @@ class Match:
     @cached_property
     def bindings(self) -> dict[str, str]:
         """What each constant stands for, as torch code: {"A": "B.T @ B"}."""
-        return {name: self.code(math) for name, math in self._parts.items()}
+        if not self.bound.held:
+            return {name: self.code(math) for name, math in self._parts.items()}
+        whole = {name: substitute(part, self.bound.held) for name, part in self.bound.bindings.items()}
+        return {name: self.code(notation(simplify(part), collect=False)) for name, part in whole.items()}
 
     @cached_property
     def statement(self) -> str:
@@ -183,11 +190,24 @@ class Derivative:
     math: Math | None
     code: str | None
     identity: Match | ByEntries | None
-    uses: tuple[Match | ByEntries, ...]
     verdict: Verdict
     value: Tensor | None = None  # at the notebook's own tensors
     lines: tuple[Equation, ...] = ()  # all ways to write it, where there is more than one
     code_left: str = ""  # what the code is, where that is not what stands on the left
+    composed: Callable[[], Piece | None] = field(repr=False, compare=False, default=lambda: None)
+
+    @cached_property
+    def tree(self) -> Piece | None:
+        """How identities combine to the derivative, where it is no single one; made when it is looked at."""
+        with leave_no_trace():
+            return None if self.identity else self.composed()
+
+    @property
+    def uses(self) -> tuple[Match | ByEntries, ...]:
+        """Every identity that the derivative rests on."""
+        if self.identity:
+            return (self.identity,)
+        return self.tree.matches if self.tree else ()
 
     @cached_property
     def latex(self) -> str | None:
@@ -351,7 +371,7 @@ def matched(
     node: Node, variable: Leaf, code: Callable[[Math], str], symmetric: Sequence[str], order: int = 1
 ) -> Match | None:
     """The identity that a function is, by its derivative of this order, in the user's names, or None."""
-    bound = match(node, variable, order)
+    bound = match(node, variable, order) or (standard(node, variable) if order == 1 else None)
     if bound is None:
         return None
     row = bound.identity

@@ -47,7 +47,12 @@ from .twins import twin
 from .walk import leaves, ordered, resized, size_letters, substitute, transform
 
 TOLERANCE = 1e-9
+BENT = frozenset(  # with another formula beyond some place, which no few values find
+    "relu abs elu maximum minimum clamp where step equals sign floor ceil round trunc "
+    "max min argmax argmin sorted sorting".split()
+)
 LONGEST = 150  # parts of a function that is looked up in other forms than its own
+_SPREADS = (1.0, 20.0)  # of the values with signs at each set of sizes
 _SIZE_SETS = ((3, 5, 4, 7, 6, 8, 9), (5, 4, 6, 3, 8, 7, 10))  # distinct, so that a transposed binding can't pass
 
 
@@ -130,7 +135,8 @@ def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
     for part in parts if needed else ():
         for form, constants in [(part.node, {}), *_abstract(part.node, variable)]:
             bound = part.whole(_by_value(form, constants, variable, order))
-            if bound is not None and _proved(bound, node, order):
+            alike = bound is not None and not BENT & (needed ^ _functions_in(bound.identity.node))
+            if bound is not None and alike and _proved(bound, node, order):
                 return bound
     return None
 
@@ -178,7 +184,7 @@ def _bare(node: Node, variable: Leaf, order: int) -> Iterator[_Part]:
         yield _Part(add(seen, node.shape), offset=offset)
     if len(seen) == 1:
         ((scale, term),) = seen
-        scalars, others = _scalars(term, variable)
+        scalars, others = constant_scalars(term, variable)
         if scale != 1 or scalars:
             yield _Part(others, product([(number(scale), ()), *scalars], (), ()), offset)
         if scale != 1 and scalars:
@@ -191,7 +197,7 @@ def _bare(node: Node, variable: Leaf, order: int) -> Iterator[_Part]:
             yield _Part(add([(exact(c / scale), t) for c, t in seen], node.shape), number(scale), offset)
 
 
-def _scalars(term: Node, variable: Leaf) -> tuple[list[tuple[Node, tuple[int, ...]]], Node]:
+def constant_scalars(term: Node, variable: Leaf) -> tuple[list[tuple[Node, tuple[int, ...]]], Node]:
     """The constant parts of a product that are scalars, and the rest."""
     if not isinstance(term, Product):
         return [], term
@@ -307,26 +313,41 @@ def _proved(bound: Bound, node: Node, order: int) -> bool:
     letters = list(dict.fromkeys(letter for pair in pairs for part in pair for letter in size_letters(part)))
     positions = [part.position for part in ordered(node) if isinstance(part, Basis)]
     least = max((at for at in positions if isinstance(at, int)), default=0)
-    for numbers in _SIZE_SETS:
+    named = {name: own for pair in pairs for part in pair for name, own in leaves(part).items()}
+    bent = bool(_functions_in(node))  # a polynomial is known by its values at positive numbers
+    for numbers, spread in zip(_SIZE_SETS, _SPREADS, strict=True):
         if len(letters) > len(numbers):
             return False
         sizes = {letter: least + n for letter, n in zip(letters, numbers, strict=False)}
         generator = torch.Generator().manual_seed(numbers[0])
-        named = {name: own for pair in pairs for part in pair for name, own in leaves(part).items()}
-        values = {name: _sample(own, sizes, generator) for name, own in named.items()}
-        try:
-            if not all(_equal(evaluate(f, values, sizes), evaluate(g, values, sizes)) for f, g in pairs):
-                return False
-        except RuntimeError:  # a factorisation that these values don't have
+        positive = {name: _sample(own, sizes, generator) for name, own in named.items()}
+        if not _agree(pairs, positive, sizes, everywhere=True):
+            return False
+        signed = {name: _signs(value, spread, generator) for name, value in positive.items()}
+        if bent and not _agree(pairs, signed, sizes, everywhere=False):
             return False
     return True
 
 
-def _equal(ours: Tensor, theirs: Tensor) -> bool:
-    """Finite, of one shape, and equal up to rounding."""
-    if ours.shape != theirs.shape or not bool(ours.isfinite().all()):
-        return False
-    return torch.allclose(ours, theirs, TOLERANCE, TOLERANCE)
+def _agree(
+    pairs: Sequence[tuple[Node, Node]], values: Mapping[str, Tensor], sizes: Mapping[str, int], everywhere: bool
+) -> bool:
+    """Whether f and its derivative equal the row's: at each entry, or at those where f has a value."""
+    for ours, theirs in pairs:
+        try:
+            one = evaluate(ours, values, sizes)
+        except RuntimeError:  # a factorisation that these values don't have
+            return not everywhere
+        try:
+            other = evaluate(theirs, values, sizes)
+        except RuntimeError:
+            return False
+        known = one.isfinite()
+        if one.shape != other.shape or (everywhere and not bool(known.all())):
+            return False
+        if not torch.allclose(one[known], other[known], TOLERANCE, TOLERANCE):
+            return False
+    return True
 
 
 def _sample(own: Leaf, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:
@@ -335,6 +356,14 @@ def _sample(own: Leaf, sizes: Mapping[str, int], generator: torch.Generator) -> 
     if len(shape) == 2 and shape[0] == shape[1]:  # of full rank; positive-definite where symmetric
         value = value / shape[0] + 2 * torch.eye(shape[0], dtype=torch.float64)
     return value + value.mT if own.symmetric else value
+
+
+def _signs(value: Tensor, spread: float, generator: torch.Generator) -> Tensor:
+    """The same with signs, and larger: where relu(x) isn't x."""
+    signs = torch.randint(0, 2, value.shape, generator=generator) * 2 - 1
+    if value.ndim == 2 and value.shape[0] == value.shape[1]:
+        signs = signs.triu() + signs.triu(1).mT
+    return value * signs * spread
 
 
 class _Abstraction:

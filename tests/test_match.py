@@ -322,3 +322,25 @@ def test_no_match_is_no_crash(code: str, shapes: str, variable: str) -> None:
 def test_a_function_without_the_variable_has_no_identity() -> None:
     own = written("y @ y", "x: n, y: n")
     assert match_of(own, traced(own), "x") is None
+
+
+KINKED = [  # equal to a function with a name where the signs are right
+    ("torch.relu(x) @ A @ x", "x: n, A: n n", "x"),
+    ("torch.abs(x).sum()", "x: n", "x"),
+    ("torch.relu(A @ x)", "x: n, A: m n", "x"),
+    ("torch.clamp(x, -10, 10)", "x: n", "x"),
+    ("torch.relu(x + 50).sum()", "x: n", "x"),
+    ("torch.log(x ** 2).exp().sum()", "x: n", "x"),
+    ("torch.exp(torch.log(x)).sum()", "x: n", "x"),
+]
+
+
+@pytest.mark.parametrize(("code", "shapes", "variable"), KINKED)
+def test_an_identity_holds_for_both_signs(code: str, shapes: str, variable: str) -> None:
+    own = written(code, shapes)
+    match = match_of(own, traced(own, positive=True), variable)
+    for seed, spread in enumerate((1, 60)):
+        inputs = {name: spread * value for name, value in own.inputs(own.sizes(), seed).items()}
+        right = squeezed(own(inputs))
+        if match is not None and bool(right.isfinite().all()):
+            assert difference(squeezed(run_code(match.statement, inputs)), right) < 1e-10
