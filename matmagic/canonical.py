@@ -111,7 +111,7 @@ class _Keys:
 
     def factor(self, node: Node, labels: Labels) -> tuple[bytes, Labels, tuple[int, ...]]:
         """A factor's digest, its labels, and the class of each axis: axes of one class are interchangeable."""
-        return self(node), labels, (0, 0) if is_symmetric_factor(node) else tuple(range(len(labels)))
+        return self(node), labels, (0, 0) if is_symmetric(node) else tuple(range(len(labels)))
 
     def shape(self, node: Node) -> Any:
         return node.shape
@@ -143,19 +143,16 @@ def is_symmetric(node: Node) -> bool:
     """A matrix expression that equals its transpose, whatever the values."""
     if len(node.shape) != 2 or node.shape[0] != node.shape[1]:
         return False
-    if isinstance(node, Call):
-        return node.function in KEEPS_SYMMETRY and is_symmetric(node.args[0])
-    if node not in _symmetric:
-        _symmetric[node] = key(permute(node, (1, 0))) == key(node)
-    return _symmetric[node]
-
-
-def is_symmetric_factor(node: Node) -> bool:
-    """As is_symmetric, without asking those for the key of their transpose that are turned by their labels alone."""
-    if isinstance(node, Leaf):
-        return node.symmetric
-    made = isinstance(node, Product | Sum | Power | Elementwise | Call)
-    return isinstance(node, Delta) or (made and is_symmetric(node))
+    match node:
+        case Leaf(symmetric=symmetric):
+            return symmetric
+        case Call(function=function, args=args):
+            return function in KEEPS_SYMMETRY and is_symmetric(args[0])
+        case Product() | Sum() | Power() | Elementwise():
+            if node not in _symmetric:
+                _symmetric[node] = key(permute(node, (1, 0))) == key(node)
+            return _symmetric[node]
+    return isinstance(node, Delta)  # the transpose of any other has it as its factor
 
 
 def _digest(form: tuple[Any, ...]) -> bytes:
@@ -324,7 +321,7 @@ class _Anonymous(_Keys):
 
 
 def _by_shape(name: str, constant: Node) -> _Coloured:
-    turns = len(constant.shape) == 2 and not is_symmetric_factor(constant)
+    turns = len(constant.shape) == 2 and not is_symmetric(constant)
     return (len(constant.shape), turns), name, (False, True) if turns else (False,)
 
 
