@@ -74,13 +74,16 @@ class Claim:
     name: str
     slice: Slice = field(repr=False, compare=False)
 
-    def evaluate(self, inputs: Mapping[str, Any]) -> Any:
-        """The answer for these arguments; raises what its code raises.  Nothing in the notebook changes."""
+    def evaluate(self, inputs: Mapping[str, Any], shape: Any = None) -> Any:
+        """The answer for these arguments; raises what its code raises.  Nothing in the notebook changes.
+
+        Code has a shape of its own, whatever that of the derivative.
+        """
         if self.line is None and self.slice.failure is not None:
             raise self.slice.failure
         return self.slice.run(inputs)
 
-    def value(self) -> Any:
+    def value(self, shape: Any = None) -> Any:
         """The answer that the notebook holds now; a CellError when there is none."""
         failure = self.slice.failure
         if failure is not None:

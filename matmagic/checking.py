@@ -22,7 +22,7 @@ from . import derivative as forms
 from .autograd import RANDOM, changes, copies, derivative_of, relative_error, repeats
 from .calling import call, float64, returned
 from .capture import Subject
-from .claims import claim_of_option, parse_claim
+from .claims import claim_of_option
 from .compositions import composition
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
@@ -39,6 +39,7 @@ from .options import Options, nearest
 from .printers.names import latex_name, text_name
 from .printers.text import text
 from .printers.torch_code import torch_code
+from .reading.code import read_code
 from .rendering import notation
 from .shapes import Shapes
 from .sizes import followed
@@ -374,17 +375,20 @@ class Check:
 
     def grades(self, derivatives: Sequence[Derivative]) -> tuple[Grade, ...]:
         """The answers of the cell, then those of the options."""
-        claims: list[Claim] = [*self.subject.claims, *(claim_of_option(c, self.subject) for c in self.options.claims)]
+        claims: list[Claim] = [*self.subject.claims, *self.claims_of_options()]
         asked = [(d.variable, self.options.order) for d in derivatives]
         right = {(d.variable, self.options.order): d.answer_text for d in derivatives}
         pretty = [self.pretty(c.text) for c in claims]
         return grade_claims(self.subject, self.shapes, self.assume, self.options, asked, claims, right, pretty)
 
+    def claims_of_options(self) -> list[Claim]:
+        return [claim_of_option(text, self.subject, self.shapes.of) for text in self.options.claims]
+
     def pretty(self, claim: str) -> str | None:
         """The answer in matrix notation, as it was typed; None where it can't be followed."""
         names = tuple(self.shapes.of)
         try:
-            spoken = _Text(claim, parse_claim(claim, names), names)
+            spoken = _Text(claim, read_code(claim, names), names)
             said = forms.statement(followed(spoken, self.shapes.of, self.samples))
         except Exception:  # an answer that fails is grading's to explain
             return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
@@ -44,8 +44,8 @@ class Claim(Protocol):
     def kind(self) -> str | None: ...
     @property
     def line(self) -> int | None: ...
-    def evaluate(self, inputs: Mapping[str, Any]) -> Any: ...
-    def value(self) -> Any: ...
+    def evaluate(self, inputs: Mapping[str, Any], shape: Callable[[], Sequence[int]]) -> Any: ...
+    def value(self, shape: Callable[[], Sequence[int]]) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,19 @@ class _Grading:
     claim: Claim
     right_text: str | None
     shown: str
+    known: dict[tuple[tuple[int, ...], ...], tuple[int, ...]] = field(default_factory=dict)  # shapes of the derivative
 
     def found(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The claim at these inputs, as a float64 tensor."""
         with float64(), torch.enable_grad(), Float64(replacements(self.question.subject, inputs)):
-            return as_tensor(self.claim.evaluate(copies(inputs)))
+            return as_tensor(self.claim.evaluate(copies(inputs), lambda: self.shape(inputs)))
+
+    def shape(self, inputs: Mapping[str, Tensor]) -> tuple[int, ...]:
+        """The derivative's shape for arguments of these shapes."""
+        sizes = tuple(tuple(value.shape) for value in inputs.values())
+        if sizes not in self.known:
+            self.known[sizes] = tuple(self.question.truth(inputs).shape)
+        return self.known[sizes]
 
     def agrees(self, inputs: Mapping[str, Tensor]) -> bool:
         """Whether the claim is right at these inputs; where the derivative vanishes, up to rounding."""
@@ -278,8 +286,9 @@ def _at_values(grading: _Grading) -> Grade | None:
     if set(values) != set(grading.question.shapes.of):
         return None
     try:
-        value = grading.claim.value()
-        found, truth = as_tensor(value), grading.question.truth(values)
+        truth = grading.question.truth(values)
+        value = grading.claim.value(lambda: tuple(truth.shape))
+        found = as_tensor(value)
     except Exception:
         return None
     exact = not isinstance(value, Tensor) or value.dtype == torch.float64

@@ -21,13 +21,15 @@ lengths nodes expr walk matrix_functions functions evaluate torch_rows trace can
 matrix_rules property_rules named_rules term_rules simplify
 differentiate differential notation writing summing rendering kronecker entries entry_values printers left_sides
 identities twins match compositions state cuts watching inference shapes autograd terms verify domains tensor_forms
-entry_forms derivative trees claims reasons conditions counterexamples grading checking typeset static panel report magics
+entry_forms derivative trees reading claims reasons conditions counterexamples grading checking typeset static panel report
+magics
 """.split()
 INSIDE = {
     "torch_rows": """
         table chosen arithmetic indexing activations reductions shaping structure products constants linear_algebra losses
         layers aten
     """.split(),
+    "reading": "tree tokens symbols cursor words scripts grammar fitting table shaped values code".split(),
     "printers": "names levels latex text sympy_form torch_parts torch_code index_code".split(),
 }
 HEAVY = "torch numpy sympy ipywidgets ziamath IPython networkx matplotlib".split()
