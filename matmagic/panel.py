@@ -21,8 +21,10 @@ except ImportError:  # a plain Python environment: text and HTML remain
 if TYPE_CHECKING:
     from matmagic.derivative import ByEntries, Match
     from matmagic.report import Report
+    from matmagic.trees import Piece
 
 _WIDTH = "54em"
+_WIDE = "overflow-x:auto;width:0;min-width:100%;margin-bottom:.8em;line-height:1.7"
 _BUTTON = {"width": "auto", "height": "26px"}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -42,6 +44,8 @@ def panel(report: Report) -> Any:
     pages: list[tuple[str, Callable[[], str]]] = []
     if matches := [d.identity for d in shown(report) if d.identity]:
         pages.append(("identity", lambda: "".join(_identity(match) for match in matches)))
+    if trees := [d.tree for d in shown(report) if not d.identity and d.tree]:
+        pages.append(("identities", lambda: "".join(map(_tree, trees))))
     for title, rows in FIELDS:
         if found := rows(report):
             pages.append((title, partial(fields, found)))
@@ -71,6 +75,16 @@ def _tabs(pages: list[tuple[str, Callable[[], str]]]) -> list[Any]:
     return [ipywidgets.HBox(buttons), body]
 
 
+def _tree(tree: Piece) -> str:
+    """How identities combine: a line for each piece, indented by its depth."""
+    lines = []
+    for depth, piece in tree.walk():
+        equation = typeset.svg(piece.equation_latex, piece.equation_text, inline=True) if piece.equation else ""
+        words = escape(piece.heading) + ("&ensp;" if equation else "")
+        lines.append(f'<div style="padding-left:{1.6 * depth}em">{words}{equation}</div>')
+    return f'<div style="{_WIDE}">{"".join(lines)}</div>'
+
+
 def _identity(match: Match | ByEntries) -> str:
     """The rule itself: name and source, formula, what its letters stand for, conditions, simpler cases."""
     source = f" · {escape(match.source)}" if match.source else ""
@@ -81,5 +95,4 @@ def _identity(match: Match | ByEntries) -> str:
     lines += [f"for {escape(condition)}" for condition in match.conditions]
     for condition, latex, text in match.simpler:
         lines.append(f"if {escape(condition)}: {typeset.svg(latex, text, inline=True)}")
-    scroll = "overflow-x:auto;width:0;min-width:100%;margin-bottom:.8em;line-height:1.7"
-    return f'<div style="{scroll}">' + "".join(f"<div>{line}</div>" for line in lines) + "</div>"
+    return f'<div style="{_WIDE}">' + "".join(f"<div>{line}</div>" for line in lines) + "</div>"

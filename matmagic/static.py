@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matmagic.derivative import ByEntries, Derivative, Match
     from matmagic.grading import Grade
     from matmagic.report import Report
+    from matmagic.trees import Piece
 
 Formula = Callable[[str, str, bool], str]
 """(LaTeX, the same as Unicode text, whether it stands in a line of prose) -> HTML."""
@@ -73,6 +74,7 @@ def text(report: Report) -> str:
     for derivative in shown(report):
         lines.append(" · ".join(part for part in _result(derivative) if part))
         lines += [f"  {line}" for line in further_text(derivative)]
+        lines += [f"  {line}" for line in tree_lines(derivative)]
         if value := _value(derivative):
             lines += ["  at the notebook's tensors:", *("  " + row for row in value.splitlines())]
     lines += [grade.sentence for grade in report.claims]
@@ -87,9 +89,20 @@ def text(report: Report) -> str:
 
 
 def _result(derivative: Derivative) -> tuple[str, str, str]:
-    """Formula, identity and verdict."""
-    identity = identity_text(derivative.identity) if derivative.identity else ""
-    return formula_text(derivative), identity, derivative.verdict.text
+    """Formula, identity or what it is composed of, and verdict."""
+    rests = identity_text(derivative.identity) if derivative.identity else composition_text(derivative.tree)
+    return formula_text(derivative), rests, derivative.verdict.text
+
+
+def composition_text(tree: Piece | None) -> str:
+    """The rule and the identities that it combines: "chain rule: derivative of exp, quadratic form"; "" for no tree."""
+    return f"{tree.rule}: {', '.join(dict.fromkeys(m.name for m in tree.matches))}" if tree else ""
+
+
+def tree_lines(derivative: Derivative) -> list[str]:
+    """The tree of a composition, a line for each piece, indented by its depth; nothing for a single identity."""
+    tree = None if derivative.identity else derivative.tree
+    return [f"{'  ' * depth}{piece.text}" for depth, piece in tree.walk()] if tree else []
 
 
 def formula_text(derivative: Derivative) -> str:
@@ -199,12 +212,18 @@ def escape(words: str) -> str:
 
 def page(report: Report) -> str:
     """The saved form: the card with pictures, and details to open below it."""
+    pages = [("identities", _trees(report)), *((title, rows(report)) for title, rows in FIELDS)]
     details = "".join(
-        f'<details style="margin:.3em 1.1em"><summary>{title}</summary>{fields(rows(report))}</details>'
-        for title, rows in FIELDS
-        if rows(report)
+        f'<details style="margin:.3em 1.1em"><summary>{title}</summary>{fields(found)}</details>'
+        for title, found in pages
+        if found
     )
     return card(report, _picture) + details
+
+
+def _trees(report: Report) -> Rows:
+    """How identities combine, as text."""
+    return [(_label(report, d), "\n".join(lines)) for d in shown(report) if (lines := tree_lines(d))]
 
 
 def _codes(report: Report) -> Rows:
@@ -291,7 +310,8 @@ def _derivative(derivative: Derivative, formula: Formula) -> str:
         head = f'<div>{left} <span style="{_FAINT}">in torch</span></div>{code}'
     else:
         head = f"<div>{escape(formula_text(derivative))}</div>"
-    identity = f"<div>{_identity(derivative.identity)}</div>" if derivative.identity else ""
+    rests = _identity(derivative.identity) if derivative.identity else _composition(derivative.tree)
+    identity = f"<div>{rests}</div>" if rests else ""
     return f'<div style="margin:.2em 0 .7em">{head}{identity}{_verdict(derivative)}{_numbers(derivative)}</div>'
 
 
@@ -306,6 +326,13 @@ def _identity(match: Match | ByEntries) -> str:
     bindings = f" · with {escape(match.bindings_text)}" if match.bindings_text else ""
     factor = f"{escape(match.factor_text)} × " if match.factor_text else ""
     return f"{factor}<em>{escape(match.name)}</em>{source}{bindings}"
+
+
+def _composition(tree: Piece | None) -> str:
+    if tree is None:
+        return ""
+    names = dict.fromkeys(match.name for match in tree.matches)
+    return f"{escape(tree.rule)}: {', '.join(f'<em>{escape(name)}</em>' for name in names)}"
 
 
 def _verdict(derivative: Derivative) -> str:

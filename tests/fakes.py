@@ -46,6 +46,7 @@ def derivative(**changes: Any) -> SimpleNamespace:
             "text": "(A + Aᵀ) x",
             "code": "(A + A.T) @ x",
             "identity": match(),
+            "tree": None,
             "verdict": verdict(),
             "value_text": "",
             "lines": (),
