@@ -38,7 +38,6 @@ from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
 from .printers.names import latex_name, text_name
 from .printers.text import text
-from .printers.torch_code import torch_code
 from .reading.code import read_code
 from .rendering import notation
 from .shapes import Shapes
@@ -359,10 +358,9 @@ class Check:
         held = all(entries.agree(math, own, self.sizes(own), truth) for own, truth in truths[:2])
         return math if held else known
 
-    def code(self, traced: Trace) -> Callable[[Math], str]:
+    def code(self, traced: Trace) -> forms.Writer:
         """Writes notation as torch code in the user's names."""
-        axes = {name: own for name, (_, own) in traced.inputs.items()}
-        return lambda math: torch_code(math, axes, self.shapes.of, ("()", "n", "m,n")[rank(math)])
+        return forms.Writer({name: own for name, (_, own) in traced.inputs.items()}, self.shapes.of)
 
     def own_value(self, variable: str) -> Tensor | None:
         """The derivative at the notebook's own tensors, where it has all that f needs."""

@@ -26,7 +26,7 @@ from .left_sides import index_of
 from .lengths import Size
 from .match import Bound, match
 from .matrix_functions import NoDerivative
-from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose
+from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose, rank
 from .places import namespace
 from .printers.index_code import index_code
 from .printers.latex import latex
@@ -53,6 +53,25 @@ SYMMETRIC = frozenset({"symmetric", "positive-definite", "diagonal"})  # propert
 
 
 @dataclass(frozen=True)
+class Writer:
+    """Writes notation and expressions as torch code in the user's names."""
+
+    axes: Mapping[str, Axes]
+    shapes: Mapping[str, Sequence[Size]]
+
+    def __call__(self, math: Math) -> str:
+        """Notation; ValueError where it has no code in these shapes."""
+        return torch_code(math, self.axes, self.shapes, ("()", "n", "m,n")[rank(math)])
+
+    def of(self, node: Node) -> str:
+        """An expression by its notation, or by its indices where that has no code."""
+        try:
+            return self(notation(node, collect=False))
+        except (ValueError, IndexError):
+            return index_code(node, self.axes, self.shapes)
+
+
+@dataclass(frozen=True)
 class Match:
     """A known identity and what its symbols stand for in the user's function.
 
@@ -63,21 +82,19 @@ class Match:
     source: str
     conditions: tuple[str, ...]
     bound: Bound = field(repr=False)
-    code: Callable[[Math], str] = field(repr=False)  # writes notation as torch code in the user's names
+    code: Writer = field(repr=False)
     symmetric: tuple[str, ...] = field(repr=False, default=())  # of the user's constants
 
     @cached_property
     def bindings(self) -> dict[str, str]:
         """What each constant stands for, as torch code: {"A": "B.T @ B"}."""
-        if not self.bound.held:
-            return {name: self.code(math) for name, math in self._parts.items()}
         whole = {name: substitute(part, self.bound.held) for name, part in self.bound.bindings.items()}
-        return {name: self.code(notation(simplify(part), collect=False)) for name, part in whole.items()}
+        return {name: self.code.of(simplify(part, self.symmetric)) for name, part in whole.items()}
 
     @cached_property
     def statement(self) -> str:
         """Torch code of the identity's function with the bindings put in: equals f."""
-        return self.code(notation(self.bound.statement, collect=False))
+        return self.code.of(self.bound.statement)
 
     @cached_property
     def factor_text(self) -> str:
@@ -367,9 +384,7 @@ def has_indices(math: Math) -> bool:
 # ---- the identity -------------------------------------------------------------------------------------------------
 
 
-def matched(
-    node: Node, variable: Leaf, code: Callable[[Math], str], symmetric: Sequence[str], order: int = 1
-) -> Match | None:
+def matched(node: Node, variable: Leaf, code: Writer, symmetric: Sequence[str], order: int = 1) -> Match | None:
     """The identity that a function is, by its derivative of this order, in the user's names, or None."""
     bound = match(node, variable, order) or (standard(node, variable) if order == 1 else None)
     if bound is None:

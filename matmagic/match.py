@@ -10,7 +10,7 @@ Not known here: how a match is shown, and compositions of several identities.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -25,12 +25,9 @@ from .differentiate import depending, differentiate
 from .evaluate import evaluate
 from .expr import (
     Basis,
-    Call,
-    Elementwise,
     Leaf,
     Node,
     Number,
-    Power,
     Product,
     Sum,
     add,
@@ -40,7 +37,7 @@ from .expr import (
     product,
     transpose,
 )
-from .identities import by_key
+from .kinds import functions_in, functions_of, keyed, kind_of
 from .lengths import Size
 from .simplify import expand
 from .twins import twin
@@ -122,20 +119,17 @@ def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
     """The identity that this function of the variable is, for its derivative of this order, or None."""
     if variable.name not in leaves(node):
         return None
-    known = functions_of_rows(order)
-    needed = _functions_in(node, depending(node, variable.name))
-    wanted = any(needed <= own for own in known)  # else no form of it can be a row's
+    needed = functions_in(node, depending(node, variable.name))
     parts = [_Part(_signed(node, variable))]
     parts += [replace(part, node=_signed(part.node, variable)) for part in _bare(node, variable, order)]
-    for part, form, constants in _looked_up(parts, variable) if wanted else ():
-        if _functions_in(form) in known:  # a key takes time, and another form can have no row's
-            bound = part.whole(_by_form(form, constants, variable, order))
-            if bound is not None and _proved(bound, node, order):
-                return bound
+    for part, form, constants in _looked_up(parts, variable):
+        bound = part.whole(_by_form(form, constants, variable, order))
+        if bound is not None and _proved(bound, node, order):
+            return bound
     for part in parts if needed else ():
         for form, constants in [(part.node, {}), *_abstract(part.node, variable)]:
             bound = part.whole(_by_value(form, constants, variable, order))
-            alike = bound is not None and not BENT & (needed ^ _functions_in(bound.identity.node))
+            alike = bound is not None and not BENT & (needed ^ functions_in(bound.identity.node))
             if bound is not None and alike and _proved(bound, node, order):
                 return bound
     return None
@@ -224,8 +218,11 @@ def _vanishes(term: Node, variable: Leaf, order: int) -> bool:
 
 def _by_form(form: Node, constants: Mapping[str, Node], variable: Leaf, order: int) -> Bound | None:
     """The row that has this form; not proved."""
+    kind = kind_of(form, variable.name, order)
+    if functions_in(form) not in functions_of(kind):  # a key takes time, and this form can have no row's
+        return None
     found = pattern(form, variable.name)
-    row = by_key(order).get(found.key) if found else None
+    row = keyed(kind).get(found.key) if found else None
     if found is None or row is None:
         return None
     return Bound(row, _bindings(row.pattern.constants, [substitute(c, constants) for c in found.constants]), variable)
@@ -238,30 +235,6 @@ def _by_value(form: Node, constants: Mapping[str, Node], variable: Leaf, order: 
         return None
     row, named = found
     return Bound(row, {name: substitute(own, constants) for name, own in named.items()}, variable)
-
-
-_known: dict[int, tuple[int, frozenset[frozenset[object]]]] = {}
-
-
-def functions_of_rows(order: int) -> frozenset[frozenset[object]]:
-    """The sets of functions and powers that the rows are made of."""
-    rows = by_key(order)
-    if _known.get(order, (-1, None))[0] != len(rows):
-        _known[order] = len(rows), frozenset(_functions_in(row.node) for row in rows.values())
-    return _known[order][1]
-
-
-def _functions_in(node: Node, among: Collection[Node] | None = None) -> frozenset[object]:
-    """The functions and powers that an expression is made of; `among` these parts only."""
-    found: set[object] = set()
-    for part in ordered(node):
-        if among is not None and part not in among:
-            continue
-        if isinstance(part, Elementwise | Call):
-            found.add(part.function)
-        elif isinstance(part, Power):
-            found.add(part.exponent)
-    return frozenset(found)
 
 
 def _bindings(own: Sequence[Node], users: Sequence[Node]) -> dict[str, Node]:
@@ -314,7 +287,7 @@ def _proved(bound: Bound, node: Node, order: int) -> bool:
     positions = [part.position for part in ordered(node) if isinstance(part, Basis)]
     least = max((at for at in positions if isinstance(at, int)), default=0)
     named = {name: own for pair in pairs for part in pair for name, own in leaves(part).items()}
-    bent = bool(_functions_in(node))  # a polynomial is known by its values at positive numbers
+    bent = bool(functions_in(node))  # a polynomial is known by its values at positive numbers
     for numbers, spread in zip(_SIZE_SETS, _SPREADS, strict=True):
         if len(letters) > len(numbers):
             return False

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .calling import float64
 from .compositions import Use
-from .derivative import Formula, Match
+from .derivative import Formula, Match, Writer
 from .differential import differential
 from .differentiate import differentiate
 from .evaluate import evaluate
@@ -29,7 +29,6 @@ from .notation import Apply, Called, Increment, Math, Plus, Quotient, Symbol, ma
 from .printers.latex import latex
 from .printers.names import latex_name, text_name
 from .printers.text import text
-from .printers.torch_code import torch_code
 from .rendering import notation
 from .simplify import simplify, written_out
 from .torch_rows import Axes
@@ -173,11 +172,8 @@ class _Shown:
         if use.bound is None:
             return None
         row = use.bound.identity
-        return Match(row.name, row.source, row.conditions, use.bound, self.code, self.names.symmetric)
-
-    def code(self, math: Math) -> str:
-        """Torch code in the user's names and the tree's letters."""
-        return torch_code(math, self.axes, self.shapes, ("()", "n", "m,n")[rank(math)])
+        own = Writer(self.axes, self.shapes)
+        return Match(row.name, row.source, row.conditions, use.bound, own, self.names.symmetric)
 
     def math(self, node: Node, collect: bool) -> Math | None:
         """An expression's notation, if that has its value."""
@@ -188,7 +184,7 @@ class _Shown:
             math = notation(written_out(own) if collect else own, collect=collect)
             if rank(math) > 2 or len(text(math)) > TOO_LONG:
                 return None
-            found = Formula(math, self.code(math))(self.inputs)
+            found = Formula(math, Writer(self.axes, self.shapes)(math))(self.inputs)
         except Exception:  # whatever goes wrong in writing it, it is not shown
             return None
         value = evaluate(node, self.values, self.names.sizes)

@@ -10,26 +10,26 @@ Not known here: whether they are equal elsewhere too, which match.py asks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
+from functools import cache
+from itertools import islice, permutations
 
 import torch
 from torch import Tensor
 
 from .evaluate import evaluate
 from .expr import Leaf, Node, transpose
-from .identities import Identity, by_key
+from .identities import Identity
+from .kinds import Kind, kind_of, rows_of
 from .walk import leaves, size_letters
 
 MOST_CONSTANTS = 4
 DIGITS = 7  # of a value, which the ways to compute it agree in
 _NUMBERS = (3, 4, 5, 6, 7, 8)  # for the sizes, in the order in which they come up
 
-Kind = tuple[tuple[int, ...], ...]
+Shapes = tuple[tuple[int, ...], ...]
 """The shapes of the symbols, the variable first, each size by when it comes up: x: n, A: m n is ((0,), (1, 0))."""
 
-_rows: dict[tuple[int, Kind], list[Identity]] = {}
-_digests: dict[tuple[int, Kind], dict[str, Identity]] = {}
-_entered: set[int] = set()
+_digests: dict[Kind, tuple[int, dict[Shapes, dict[str, Identity]]]] = {}
 
 
 def twin(node: Node, variable: Leaf, order: int) -> tuple[Identity, Mapping[str, Node]] | None:
@@ -39,12 +39,12 @@ def twin(node: Node, variable: Leaf, order: int) -> tuple[Identity, Mapping[str,
     letters = {s for own in named.values() for s in own.shape}
     if len(constants) > MOST_CONSTANTS or len(letters) > len(_NUMBERS) or not letters.issuperset(size_letters(node)):
         return None
-    for places in _places(constants):
-        kind = _kind([variable.shape, *(own.shape[::-1] if turned else own.shape for own, turned in places)])
-        known = _known(order, kind) if kind else {}
-        if kind is None or not known:
+    rows = _known(kind_of(node, variable.name, order))
+    for places in _places(constants) if rows else ():
+        shapes = _numbered([variable.shape, *(own.shape[::-1] if turned else own.shape for own, turned in places)])
+        if shapes is None or shapes not in rows:
             continue
-        values = _values(kind)
+        known, values = rows[shapes], _values(shapes)
         sizes = dict(zip(_letters([variable, *(own for own, _ in places)], places), _NUMBERS, strict=False))
         given = {
             own.name: value.T if turned else value for (own, turned), value in zip(places, values[1:], strict=True)
@@ -80,7 +80,7 @@ def _letters(symbols: Sequence[Leaf], places: Sequence[tuple[Leaf, bool]]) -> li
     return [str(size) for size in dict.fromkeys(size for shape in shapes for size in shape)]
 
 
-def _kind(shapes: Sequence[Sequence[object]]) -> Kind | None:
+def _numbered(shapes: Sequence[Sequence[object]]) -> Shapes | None:
     """What the shapes have in common with others; None where a size is a number."""
     known: dict[object, int] = {}
     if any(not isinstance(size, str) for shape in shapes for size in shape):
@@ -88,42 +88,39 @@ def _kind(shapes: Sequence[Sequence[object]]) -> Kind | None:
     return tuple(tuple(known.setdefault(size, len(known)) for size in shape) for shape in shapes)
 
 
-def _known(order: int, kind: Kind) -> Mapping[str, Identity]:
-    """The rows of this kind by the digest of their value."""
-    if order not in _entered:
-        _entered.add(order)
-        for row in by_key(order).values():
-            own = _kind([row.shapes[name] for name in _symbols(row)])
-            if own is not None:
-                _rows.setdefault((order, own), []).append(row)
-    if (order, kind) not in _digests:
-        found = {}
-        for row in _rows.get((order, kind), []):
-            symbols = _symbols(row)
+def _known(kind: Kind) -> Mapping[Shapes, Mapping[str, Identity]]:
+    """The rows of this kind by the shapes of their symbols and the digest of their value."""
+    rows = rows_of(kind)
+    done, known = _digests.get(kind, (0, {}))
+    for row in islice(rows, done, None):
+        symbols = _symbols(row)
+        shapes = _numbered([row.shapes[name] for name in symbols])
+        if shapes is not None:
             letters = dict.fromkeys(str(size) for name in symbols for size in row.shapes[name])
             sizes = dict(zip(letters, _NUMBERS, strict=False))
-            digest = _digest(row.node, dict(zip(symbols, _values(kind), strict=True)), sizes)
+            digest = _digest(row.node, dict(zip(symbols, _values(shapes), strict=True)), sizes)
             if digest is not None:
-                found[digest] = row
-        _digests[order, kind] = found
-    return _digests[order, kind]
+                known.setdefault(shapes, {})[digest] = row
+    _digests[kind] = len(rows), known
+    return known
 
 
 def _symbols(row: Identity) -> list[str]:
     return [row.wrt, *(name for name in row.shapes if name != row.wrt)]
 
 
-def _values(kind: Kind) -> list[Tensor]:
+@cache
+def _values(shapes: Shapes) -> tuple[Tensor, ...]:
     """Tensors between 0.2 and 0.9, square matrices with a large diagonal: most functions are defined there."""
     generator = torch.Generator().manual_seed(5)
     values = []
-    for shape in kind:
+    for shape in shapes:
         sizes = [_NUMBERS[k] for k in shape]
         value = torch.rand(sizes, generator=generator, dtype=torch.float64) * 0.7 + 0.2
         if len(sizes) == 2 and sizes[0] == sizes[1]:
             value = value / sizes[0] + torch.eye(sizes[0], dtype=torch.float64)
         values.append(value)
-    return values
+    return tuple(values)
 
 
 def _digest(node: Node, values: Mapping[str, Tensor], sizes: Mapping[str, int]) -> str | None:

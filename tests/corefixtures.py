@@ -18,13 +18,12 @@ from torch import Tensor
 
 from matmagic.calling import float64
 from matmagic.canonical import key
-from matmagic.derivative import Formula, Match, derived, formulas, matched
+from matmagic.derivative import Formula, Match, Writer, derived, formulas, matched
 from matmagic.derivative import statement as statement_of
 from matmagic.differentiate import differentiate
 from matmagic.evaluate import evaluate
 from matmagic.expr import Node, permute
-from matmagic.notation import Math, rank
-from matmagic.printers.torch_code import torch_code
+from matmagic.notation import Math
 from matmagic.sizes import followed
 from matmagic.trace import Trace, trace
 
@@ -195,10 +194,9 @@ def derivative_value(own: Written, found: Trace, variable: str, order: int = 1) 
     return value_of(node, found, own.inputs(sizes, 11), sizes)
 
 
-def writer(own: Written, found: Trace) -> Callable[[Math], str]:
+def writer(own: Written, found: Trace) -> Writer:
     """Torch code for notation in the function's own names."""
-    axes = {name: own_axes for name, (_, own_axes) in found.inputs.items()}
-    return lambda math_: torch_code(math_, axes, own.shapes, {0: "()", 1: "n", 2: "m,n"}[rank(math_)])
+    return Writer({name: own_axes for name, (_, own_axes) in found.inputs.items()}, own.shapes)
 
 
 def match_of(own: Written, found: Trace, variable: str, symmetric: Sequence[str] = ()) -> Match | None:

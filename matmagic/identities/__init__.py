@@ -175,6 +175,11 @@ def identities() -> tuple[Identity, ...]:
     return tuple(_rows.values())
 
 
+def count() -> int:
+    """How many rows there are."""
+    return len(_rows) if _rows else len(identities())
+
+
 def by_key(order: int = 1) -> Mapping[bytes, Identity]:
     """The rows for derivatives of this order by the canonical key of their pattern.
 
@@ -191,4 +196,4 @@ def by_key(order: int = 1) -> Mapping[bytes, Identity]:
     return _by_key[order]
 
 
-__all__ = ["Identity", "by_key", "identities", "identity", "values"]
+__all__ = ["Identity", "by_key", "count", "identities", "identity", "values"]

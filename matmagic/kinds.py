@@ -1,0 +1,76 @@
+"""The rows of the registry by the kind of their symbols, so that a lookup reads and keys the few that could be meant.
+
+A kind is the number of axes of the variable and those of the constants: (1, (2,)) for xᵀ A x.  Functions with one
+pattern are of one kind, so two rows for one function are found when their kind is first looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import islice
+
+from .expr import Call, Elementwise, Node, Power
+from .identities import Identity, count, identities
+from .walk import leaves, ordered
+
+Kind = tuple[int, int, tuple[int, ...]]
+"""The order of the derivative, the axes of the variable, those of the constants in ascending order."""
+
+_entered = 0
+_rows: dict[Kind, list[Identity]] = {}
+_keyed: dict[Kind, tuple[int, dict[bytes, Identity]]] = {}
+_functions: dict[Kind, tuple[int, frozenset[frozenset[object]]]] = {}
+
+
+def kind_of(node: Node, variable: str, order: int) -> Kind:
+    """The kind of a function of the variable."""
+    named = leaves(node)
+    ranks = sorted(len(own.shape) for name, own in named.items() if name != variable)
+    return order, len(named[variable].shape), tuple(ranks)
+
+
+def rows_of(kind: Kind) -> list[Identity]:
+    """The rows of this kind, each in all its instances."""
+    global _entered
+    if _entered < count():
+        every = identities()
+        for row in islice(every, _entered, None):
+            ranks = sorted(len(shape) for name, shape in row.shapes.items() if name != row.wrt)
+            _rows.setdefault((row.order, len(row.shapes[row.wrt]), tuple(ranks)), []).extend(row.instances)
+        _entered = len(every)
+    return _rows.get(kind, [])
+
+
+def keyed(kind: Kind) -> Mapping[bytes, Identity]:
+    """The rows of this kind by the key of their pattern.  Raises ValueError where two have one."""
+    rows = rows_of(kind)
+    done, known = _keyed.get(kind, (0, {}))
+    for row in islice(rows, done, None):
+        other = known.setdefault(row.pattern.key, row)
+        if other is not row:
+            raise ValueError(f"{row.place}: {row.name!r} is the same function as {other.name!r} in {other.place}")
+    _keyed[kind] = len(rows), known
+    return known
+
+
+def functions_of(kind: Kind) -> frozenset[frozenset[object]]:
+    """The sets of functions and powers that the rows of this kind are made of."""
+    rows = rows_of(kind)
+    done, known = _functions.get(kind, (0, frozenset[frozenset[object]]()))
+    if done < len(rows):
+        known |= {functions_in(row.node) for row in islice(rows, done, None)}
+        _functions[kind] = len(rows), known
+    return known
+
+
+def functions_in(node: Node, among: Collection[Node] | None = None) -> frozenset[object]:
+    """The functions and powers that an expression is made of; `among` these parts only."""
+    found: set[object] = set()
+    for part in ordered(node):
+        if among is not None and part not in among:
+            continue
+        if isinstance(part, Elementwise | Call):
+            found.add(part.function)
+        elif isinstance(part, Power):
+            found.add(part.exponent)
+    return frozenset(found)
