@@ -96,6 +96,17 @@ def recorded(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> t
     return call(subject, moved_to(copies(inputs), variable, leaf.clone())), leaf
 
 
+def slopes_of(subject: Subject, inputs: Mapping[str, Tensor]) -> list[Tensor]:
+    """The derivatives of one mixture of f's entries by every floating-point input; [] where autograd has none."""
+    leaves = {n: t.clone().requires_grad_() for n, t in inputs.items() if t.is_floating_point()}
+    value = call(subject, {**copies(inputs), **{n: leaf.clone() for n, leaf in leaves.items()}})
+    mixture = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
+    with suppress(RuntimeError):
+        found = torch.autograd.grad(value, list(leaves.values()), mixture, allow_unused=True)
+        return [g.to_dense() for g in found if g is not None]
+    return []
+
+
 def _rows(value: Tensor, variable: Tensor) -> Tensor:
     """One row for each entry of the value: its derivatives by the entries of the variable."""
     if not value.requires_grad:
@@ -172,9 +183,9 @@ def _differ(value: Tensor, other: Tensor) -> bool:
 
 
 def repeats(subject: Subject, inputs: Mapping[str, Tensor]) -> bool:
-    """Whether f gives the same twice."""
-    once, again = (call(subject, copies(inputs)) for _ in range(2))
-    return once.shape == again.shape and torch.allclose(once, again, REPEATED, 0, equal_nan=True)
+    """Whether f gives the same every time; one that throws coins may do so twice."""
+    once, *others = (call(subject, copies(inputs)) for _ in range(4))
+    return all(o.shape == once.shape and torch.allclose(once, o, REPEATED, 0, equal_nan=True) for o in others)
 
 
 def _recorded_at_all(subject: Subject, inputs: Mapping[str, Tensor]) -> bool:

@@ -170,6 +170,8 @@ def _called(subject: Callee, inputs: Mapping[str, Tensor], running: Running) -> 
             value = subject.function(*args, **kwargs)
         except _Stop as stop:
             value = stop.value
+        except RecursionError as error:
+            raise ResultError(f"{subject.name} calls itself without end", f"RecursionError: {error}") from None
     return checked(subject, value)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .autograd import copies, derivative_of, differences_agree, point, relative_error
+from .autograd import copies, derivative_of, differences_agree, point, relative_error, repeats, slopes_of
 from .calling import call, float64
 from .capture import Subject
 from .errors import ResultError
@@ -46,6 +46,7 @@ Evaluate = Callable[[Mapping[str, Tensor]], Tensor]
 TOLERANCE = 1e-9  # relative, float64 formula against float64 autograd
 LOST = 1e-6  # relative, differences of right forms that lose digits in their own ways
 VANISHED = 1e-13  # relative to f / x: what rounding leaves of a derivative that is zero
+DIGITS = 1e-3  # relative, the change of a derivative by the last digits of the inputs from which it is noise
 NEARBY = 8  # points at which a difference is looked at
 SCALES = (1.0, 1.0, 3.0, 0.3)  # of one argument without a property, by draw
 REPLACED = 12  # draws tried for one where f is finite
@@ -171,7 +172,7 @@ def traced_draw(
     for attempt in range(3):
         inputs = inputs_at(shapes, sizes, assume, options.seed * 7919 + 13 * turn + attempt)
         try:
-            if bool(torch.isfinite(call(subject, copies(inputs))).all()):
+            if not _singular(subject, inputs):
                 return inputs
         except Exception as raised:
             if fatal(raised):
@@ -182,30 +183,51 @@ def traced_draw(
 def _finite_draw(
     subject: Subject, shapes: Shapes, assume: Mapping[str, str], seed: int, draw: int
 ) -> dict[str, Tensor]:
-    """A draw on which f is finite; a ResultError with the input where there is none."""
+    """A draw on which f is finite and has digits; a ResultError with the input where there is none."""
     error: Exception | None = None
+    reasons = set()
     for attempt in range(REPLACED):
         sizes = sizes_for(shapes, draw + (attempt // 3) * 7)
         scale = SCALES[draw % len(SCALES)] if attempt == 0 else 1.0
         scaled = list(shapes.of)[draw // len(SCALES) % len(shapes.of)]
         inputs = inputs_at(shapes, sizes, assume, seed * 7919 + draw * 101 + attempt, scaled, scale)
         try:
-            if bool(torch.isfinite(call(subject, copies(inputs))).all()):
-                return inputs
+            reason = _singular(subject, inputs)
         except ResultError:
             raise
         except Exception as raised:
             if fatal(raised):
                 raise
             error = raised
-    shown = ", ".join(f"{n}: {t.dtype}".replace("torch.", "") + str(list(t.shape)) for n, t in inputs.items())
+            continue
+        if not reason:
+            return inputs
+        reasons.add(reason)
     if error is not None:
         raise error
+    shown = ", ".join(f"{n}: {t.dtype}".replace("torch.", "") + str(list(t.shape)) for n, t in inputs.items())
     raise ResultError(
-        f"{subject.name} is not finite (NaN or infinite) on {REPLACED} random inputs",
+        f"{subject.name} {' or '.join(sorted(reasons))} on {REPLACED} random inputs",
         f"inputs: {shown}",
-        'say what it needs: --assume "x=positive", for example',
+        f'say what it needs: --assume "{next(iter(shapes.of))}=positive", for example',
     )
+
+
+def _singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
+    """Why f can't be differentiated by numbers at these inputs: "" where it can."""
+    value = call(subject, copies(inputs))
+    if not bool(torch.isfinite(value).all()):
+        return "is not finite (NaN or infinite)"
+    slopes = slopes_of(subject, inputs)
+    try:
+        moved = slopes_of(subject, {n: t * (1 + 1e-12) if t.is_floating_point() else t for n, t in inputs.items()})
+    except (RuntimeError, ValueError, IndexError):  # f refuses what is beside, as labels between 0 and 1
+        return ""
+    for slope, other in zip(slopes, moved, strict=False):
+        size = max(float(slope.abs().max()), 1e-6 * float(value.abs().max()), 1e-12) if slope.numel() else math.inf
+        if float((other - slope).abs().max()) > DIGITS * size and repeats(subject, inputs):
+            return "has a derivative without a right digit, as with the inverse of a singular matrix,"
+    return ""
 
 
 # --------------------------------------------------------------------------- verdict

@@ -33,6 +33,9 @@ def check(cell: str, setup: str = "", **options: Any) -> report.Report:
         ("(x / 0).sum()", "not finite"),
         ("torch.log(-x * x).sum()", "not finite"),
         ("torch.logdet(torch.outer(x, x) - torch.outer(x, x))", "not finite"),
+        ("torch.linalg.inv(torch.outer(x, x)).sum()", "without a right digit"),
+        ("torch.logdet(torch.outer(x, x))", "without a right digit"),
+        ("f(x) + 1", "calls itself without end"),
         ("(x * 1j).sum()", "complex128"),
         ("x.long().sum()", "int64"),
         ("x.argmax()", "int64"),
@@ -123,3 +126,9 @@ def test_a_wrong_branch_at_the_notebooks_values_still_counts() -> None:
     cell = "def f(x): return (x ** 2).sum() if x.sum() < 500 else (x ** 3).sum()"
     found = check(cell, "x = torch.full((3,), 300.0)")
     assert found["x"].code is None
+
+
+def test_sizes_at_which_f_is_singular_are_replaced() -> None:
+    """XᵀX has an inverse where X is tall."""
+    found = check("def f(X): return torch.logdet(X.T @ X)")
+    assert found["X"].verdict.ok and found["X"].text == "2 X (Xᵀ X)⁻¹"
