@@ -6,6 +6,7 @@ what users and programs read: `d.latex`, `d.text`, `d.code`, `d.formula`, `d.ide
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .autograd import copies, relative_error
+from .calling import float64
 from .compositions import standard
 from .differentiate import differentiate
 from .expr import Call, Leaf, Node, add, basis, product
@@ -31,9 +34,13 @@ from .places import namespace
 from .printers.index_code import index_code
 from .printers.latex import latex
 from .printers.names import latex_name, text_name
+from .printers.numpy_code import numpy_code
+from .printers.plans import plan
+from .printers.sharing import function, one_expression
 from .printers.sympy_form import sympy_form
 from .printers.text import text
-from .printers.torch_code import SCALAR, form_of, torch_code
+from .printers.torch_code import torch_code
+from .printers.torch_forms import SCALAR, form_of
 from .printers.torch_parts import PRODUCT, size_code
 from .rendering import NoNotation, notation
 from .simplify import simplify, with_names, written_out
@@ -41,7 +48,7 @@ from .state import leave_no_trace
 from .tensor_forms import TOO_LONG, Equation
 from .torch_rows import Axes
 from .trace import Trace
-from .verify import Verdict
+from .verify import TOLERANCE, Verdict
 from .walk import ordered, substitute, written_size
 
 if TYPE_CHECKING:
@@ -49,6 +56,7 @@ if TYPE_CHECKING:
 
 MOST_PARTS = 100  # of a function whose derivative is written down
 LONGEST = 1000  # nodes of an expression that is written out; nobody reads a longer formula
+FUNCTION_NAMES = {"gradient": "grad", "jacobian": "jacobian", "hessian": "hessian", "derivative": "derivative"}
 SYMMETRIC = frozenset({"symmetric", "positive-definite", "diagonal"})  # properties under which Aᵀ is A
 
 
@@ -187,8 +195,12 @@ class Formula:
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The code's value; names are the inputs, torch and F."""
-        value = eval(self.code, {"torch": torch, "F": F}, namespace(inputs))
-        return value if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)
+        return as_tensor(eval(self.code, {"torch": torch, "F": F}, namespace(inputs)))
+
+
+def as_tensor(value: Any) -> Tensor:
+    """What code gives, a Python number as a tensor."""
+    return value if isinstance(value, Tensor) else torch.tensor(float(value), dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -211,6 +223,7 @@ class Derivative:
     value: Tensor | None = None  # at the notebook's own tensors
     lines: tuple[Equation, ...] = ()  # all ways to write it, where there is more than one
     code_left: str = ""  # what the code is, where that is not what stands on the left
+    draws: tuple[Mapping[str, Tensor], ...] = field(default=(), repr=False, compare=False)  # on which the code was run
     composed: Callable[[], Piece | None] = field(repr=False, compare=False, default=lambda: None)
 
     @cached_property
@@ -241,6 +254,52 @@ class Derivative:
         """The right-hand side as a SymPy expression, or None; SymPy is imported here."""
         with leave_no_trace():
             return None if self.math is None else sympy_form(self.math)
+
+    @cached_property
+    def function_code(self) -> str | None:
+        """The code as a function `grad_x(x, A, b)`, a line for each part that it needs twice; None without code."""
+        if self.code is None or not self.draws:
+            return None
+        arguments = list(namespace(self.draws[0]))
+        name = FUNCTION_NAMES[self.kind] + "_" + re.sub(r"\W+", "_", self.variable).strip("_")
+        own = function(name, arguments, self.code)
+
+        def run(inputs: Mapping[str, Tensor]) -> Any:
+            space: dict[str, Any] = {"torch": torch, "F": F}
+            exec(own, space)
+            return space[name](**namespace(inputs))
+
+        return own if self._is_code(run) else None
+
+    @cached_property
+    def numpy_code(self) -> str | None:
+        """The code over NumPy arrays and np; None without code, and where NumPy lacks a function.  NumPy is imported here."""
+        if self.code is None or not self.draws or "np" in namespace(self.draws[0]):
+            return None
+        own = numpy_code(self.code)
+        if own is None:
+            return None
+        own = one_expression(own, matrices({name: tuple(t.shape) for name, t in self.draws[0].items()}))
+
+        def run(inputs: Mapping[str, Tensor]) -> Any:
+            import numpy
+
+            with numpy.errstate(all="ignore"):
+                arrays = namespace({name: t.numpy() for name, t in inputs.items()})
+                return torch.from_numpy(numpy.array(eval(own, {"np": numpy}, arrays), dtype=float))
+
+        return own if self._is_code(run) else None
+
+    def _is_code(self, run: Callable[[Mapping[str, Tensor]], Any]) -> bool:
+        """Whether something has the value of the code, which is autograd's, on the draws of the verdict."""
+        right = Formula(None, str(self.code))
+        try:
+            with leave_no_trace(quiet=True), float64():
+                pairs = [(run(copies(own)), right(copies(own))) for own in self.draws]
+        except Exception:  # whatever other code does wrong, it is not this one
+            return False
+        finite = [(as_tensor(one), other) for one, other in pairs if bool(torch.isfinite(other).all())]
+        return bool(finite) and all(relative_error(one, other) <= TOLERANCE for one, other in finite)
 
     @property
     def answer_text(self) -> str | None:
@@ -319,7 +378,8 @@ def formulas(
         if not flat and written_size(node) < LONGEST:
             math = notation(written_out(node))
             form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
-            yield Formula(math, torch_code(math, axes, shapes, form))
+            for way in (plan(math), math):
+                yield Formula(math, one_expression(torch_code(way, axes, shapes, form, variables[0]), matrices(shapes)))
     outer = _counted(trace.axes) if order == 1 else _counted(axes[variables[0]])
     inner = _counted(axes[variables[0]]) if len(variables) == 1 else [(0,)]
     start = sum(map(len, outer))
@@ -330,7 +390,7 @@ def formulas(
             if len(text(math)) < TOO_LONG:
                 yield Formula(math, torch_code(math, axes, shapes, "m,n"))
     with suppress(ValueError):
-        code = index_code(node, axes, shapes)
+        code = one_expression(index_code(node, axes, shapes, variables[0]), matrices(shapes))
         if like is not None:
             plain = all(len(group) == 1 for group in like)
             yield Formula(None, code if plain else f"({code}).reshape({variables[0]}.shape)")
@@ -339,6 +399,11 @@ def formulas(
             sizes = [" * ".join(size_code(node.shape[a], shapes).at_least(PRODUCT) for a in g) or "1" for g in groups]
             code = f"({code}).reshape({', '.join(sizes)})"
         yield Formula(None, code)
+
+
+def matrices(shapes: Mapping[str, Sequence[Size]]) -> set[str]:
+    """The arguments that have at least two axes, or hold tensors that do."""
+    return {steps(name)[0] for name, shape in shapes.items() if sum(size != 1 for size in shape) > 1}
 
 
 def _counted(axes: Axes) -> Axes:

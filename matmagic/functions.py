@@ -256,7 +256,7 @@ FUNCTIONS: dict[str, Function] = {
     "where": _operator(
         "where", _flat, lambda c, a, b: c, lambda c, a, b: _shifted(1, c, -1), torch="torch.where({0}, {1}, {2})"
     ),
-    "step": _operator("step", _flat, torch="torch.relu(torch.sign({0}))"),
+    "step": _operator("step", _flat, torch="({0} > 0).double()"),
     "equals": _operator("equals", _flat, _flat, torch="({0} == {1}).double()", numbers=True),
     "sign": _operator("sign", _flat),
     "floor": _operator("floor", _flat),
@@ -335,17 +335,14 @@ PLAINER: dict[str, Callable[..., Node | None]] = {
 _PLACE = re.compile(r"(?<!\w)\(\{(\d)\}\)|\{(\d)\}")  # ({0}) that are not a call's brackets, or {0}
 _NUMBER = re.compile(r"\w+\.shape\[\d+\]|torch\.inf|\d+(?:\.\d*)?(?:e-?\d+)?")
 _ARITHMETIC = "()*/+- "
-_FILLED = re.compile(rf"(-?)(?:({_NUMBER.pattern}) \* )?torch\.(ones|zeros)(?:_like)?\((.*)\)")
-_TRUTHS = (  # codes that are 1 or 0, as conditions
-    (re.compile(r"torch\.relu\(torch\.sign\((.*)\)\)"), "{} > 0"),
-    (re.compile(r"\((.*)\)\.double\(\)"), "{}"),
-)
+_FILLED = re.compile(rf"(-?)(?:({_NUMBER.pattern}) \* )?(?:torch|[^\s()]+)\.(?:new_)?(ones|zeros)(?:_like)?\((.*)\)")
+_TRUTH = re.compile(r"\((.*)\)\.double\(\)")  # code that is 1 or 0, with the condition
 
 
 def code_of(name: str, arguments: Sequence[str]) -> str:
     """The call as torch code.
 
-    >>> code_of("where", ["torch.relu(torch.sign(x))", "x + y", "torch.zeros_like(x)"])
+    >>> code_of("where", ["(x > 0).double()", "x + y", "torch.zeros_like(x)"])
     'torch.where(x > 0, x + y, 0.0)'
     >>> code_of("reciprocal_or_0", ["x"]), code_of("detach", ["x - y"]), code_of("log", ["2"])
     ('torch.nan_to_num(1 / x, torch.nan, 0.0, 0.0)', '(x - y)', 'torch.log(torch.tensor(2.0))')
@@ -395,11 +392,8 @@ def _tensor(code: str) -> str:
 
 def _condition(code: str) -> str:
     """A truth value as a condition: x > 0, not step(x) != 0."""
-    for pattern, shown in _TRUTHS:
-        found = pattern.fullmatch(code)
-        if found and _balanced(found[1]):
-            return shown.format(found[1])
-    return f"{code} != 0"
+    found = _TRUTH.fullmatch(code)
+    return found[1] if found and _balanced(found[1]) else f"{code} != 0"
 
 
 def _balanced(code: str) -> bool:

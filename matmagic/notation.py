@@ -373,14 +373,20 @@ def is_row(math: Math) -> bool:
     return isinstance(math, Transpose) and rank(math.of) == 1
 
 
-def pieces(math: Math) -> Iterator[Math]:
-    """The piece and all that it is made of."""
-    yield math
+def parts_of(math: Math) -> Iterator[Math]:
+    """What the piece is put together from."""
     for field in fields(math):
         own = getattr(math, field.name)
         for part in own if isinstance(own, tuple) else (own,):
             if isinstance(part, Math):
-                yield from pieces(part)
+                yield part
+
+
+def pieces(math: Math) -> Iterator[Math]:
+    """The piece and all that it is made of."""
+    yield math
+    for part in parts_of(math):
+        yield from pieces(part)
 
 
 def mapped(math: Math, change: Callable[[Math], Math]) -> Math:

@@ -30,7 +30,10 @@ INSIDE = {
         layers aten
     """.split(),
     "reading": "tree tokens symbols cursor words scripts grammar fitting table shaped values code".split(),
-    "printers": "names levels latex text sympy_form torch_parts torch_code index_code".split(),
+    "printers": """
+        names levels latex text sympy_form plans torch_parts torch_forms torch_products torch_code index_code
+        sharing numpy_code
+    """.split(),
 }
 HEAVY = "torch numpy sympy ipywidgets ziamath IPython networkx matplotlib".split()
 

@@ -36,6 +36,7 @@ from ..lengths import Size
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..places import steps
 from ..walk import children, ordered, written_size
+from .torch_forms import TRUTH
 from .torch_parts import (
     ATOM,
     POWER,
@@ -71,8 +72,10 @@ class _Code(Piece):
         return f"torch.tensor({f'{self.text}.0' if self.text.lstrip('-').isdigit() else product})"
 
 
-def index_code(node: Node, inputs: Mapping[str, Axes], shapes: Shapes) -> str:
+def index_code(node: Node, inputs: Mapping[str, Axes], shapes: Shapes, like: str = "") -> str:
     """The expression; `inputs` gives the axes of each argument, `shapes` its tensor shape.  ValueError without code.
+
+    Tensors that the code makes take dtype and device from the argument `like`, without one the default dtype.
 
     >>> from matmagic.expr import leaf, product
     >>> x = leaf("x", ("n",))
@@ -80,24 +83,29 @@ def index_code(node: Node, inputs: Mapping[str, Axes], shapes: Shapes) -> str:
     'torch.einsum("i,j->ij", x, x)'
     """
     if written_size(node) < PLAIN_SIZE:
-        plain = _Writer(inputs, shapes)
+        plain = _Writer(inputs, shapes, like)
         for part in ordered(node):
             plain.known[part] = plain.code(part)
         if len(plain.known[node].tensor) <= PLAIN:
-            return plain.known[node].tensor
-    writer = _Writer(inputs, shapes)
+            return _typed(plain.known[node].tensor, like)
+    writer = _Writer(inputs, shapes, like)
     uses = Counter(child for part in ordered(node) for child in children(part))
     for part in ordered(node):
         code = writer.code(part)
         long = len(code.text) > (SHORT if uses[part] > 1 else LONG)
         writer.known[part] = writer.named(code) if long and part is not node else code
     whole = writer.known[node].tensor
-    return f"({', '.join([*writer.lines, whole])})[-1]" if writer.lines else whole
+    return _typed(f"({', '.join([*writer.lines, whole])})[-1]" if writer.lines else whole, like)
+
+
+def _typed(code: str, like: str) -> str:
+    """Truth values and labels as numbers of the argument's dtype."""
+    return code.replace(TRUTH, f".to({like})") if like else code
 
 
 class _Writer:
-    def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes) -> None:
-        self.inputs, self.shapes = inputs, shapes
+    def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes, like: str) -> None:
+        self.inputs, self.shapes, self.like = inputs, shapes, like
         self.known: dict[Node, _Code] = {}
         self.lines: list[str] = []
         self.taken = {steps(name)[0] for name in inputs}
@@ -113,6 +121,13 @@ class _Writer:
 
     def sizes(self, shape: Sequence[Size]) -> str:
         return ", ".join(size_code(s, self.shapes).text for s in shape)
+
+    def eye(self, size: Size) -> str:
+        own = f"torch.eye({self.sizes((size,))})"
+        return f"{own}.to({self.like})" if self.like else own
+
+    def filled(self, kind: str, shape: Sequence[Size]) -> str:
+        return f"{self.like}.new_{kind}({self.sizes(shape)})" if self.like else f"torch.{kind}({self.sizes(shape)})"
 
     def code(self, node: Node) -> _Code:
         match node:
@@ -140,17 +155,19 @@ class _Writer:
                     raise ValueError(f"no code for {function}")
                 return template.format(*(self.known[a].tensor for a in args))
             case Delta(shape=(size, _)):
-                return f"torch.eye({self.sizes((size,))})"
+                return self.eye(size)
             case Basis(shape=(size,), position=position):
-                return f"torch.eye({self.sizes((size,))})[{position_code(position, size, self.shapes)}]"
+                return f"{self.eye(size)}[{position_code(position, size, self.shapes)}]"
             case Selection():
                 return self.selection(node)
             case Triangle(shape=shape, offset=offset):
-                return f"torch.triu(torch.ones({self.sizes(shape)}){f', {offset}' if offset else ''})"
+                return f"torch.triu({self.filled('ones', shape)}{f', {offset}' if offset else ''})"
             case Range(shape=(size,)):
-                return f"torch.arange(1.0 * {size_code(size, self.shapes).at_least(UNARY)})"
+                own = size_code(size, self.shapes)
+                text = f"torch.arange({own.text}).to({self.like})" if self.like else None
+                return text or f"torch.arange(1.0 * {own.at_least(UNARY)})"
             case OneHot(labels=labels):
-                return f"torch.eye({self.sizes(node.shape[-1:])})[({self.known[labels].tensor}).long()]"
+                return f"F.one_hot({self.known[labels].at_least(ATOM)}.long(), {self.sizes(node.shape[-1:])}){TRUTH}"
         raise ValueError(f"no code for {type(node).__name__}")
 
     def leaf(self, node: Leaf) -> _Code:
@@ -168,7 +185,7 @@ class _Writer:
 
     def selection(self, node: Selection) -> str:
         count, size = node.shape
-        unit = f"torch.eye({self.sizes((size,))})"
+        unit = self.eye(size)
         part = slice_code(node.start, count, node.step, size, self.shapes)
         if part is not None:
             return f"{unit}[{part}]"
@@ -180,7 +197,7 @@ class _Writer:
     def sum(self, node: Sum, terms: Sequence[tuple[Number, Node]]) -> _Code:
         """Terms with their signs; a constant as a number that broadcasts, if any other term has the shape."""
         if not terms:
-            return _Code(f"torch.zeros({self.sizes(node.shape)})" if node.shape else "0", ATOM, number=not node.shape)
+            return _Code(self.filled("zeros", node.shape) if node.shape else "0", ATOM, number=not node.shape)
         alone = len(terms) == 1
         codes = [self.scaled(c, t, alone) for c, t in terms]
         text = codes[0].text
@@ -224,7 +241,7 @@ class _Writer:
         present = {label for _, labels in parts for label in labels}
         missing = [label for label in out if label not in present]
         if not present:
-            return _Code(f"torch.ones({self.sizes(node.shape)})", ATOM)
+            return _Code(self.filled("ones", node.shape), ATOM)
         if all(labels == out for _, labels in parts):
             codes = [self.known[f] for f, labels in node.factors if labels]
             text = " * ".join(c.at_least(PRODUCT if k == 0 else UNARY) for k, c in enumerate(codes))
@@ -233,7 +250,7 @@ class _Writer:
             (factor,) = (self.known[f] for f, labels in node.factors if labels)
             turned = [parts[0][1].index(label) for label in out]
             return _Code(f"{factor.at_least(ATOM)}{'.T' if turned == [1, 0] else f'.permute({_listed(turned)})'}", ATOM)
-        ones = [(f"torch.ones({self.sizes((node.shape[label],))})", (label,)) for label in missing]
+        ones = [(self.filled("ones", (node.shape[label],)), (label,)) for label in missing]
         return _Code(_einsum([*parts, *ones], out), ATOM)
 
 

@@ -8,10 +8,8 @@ code therefore carries its form, and pieces of different forms are brought toget
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
-from ..expr import Number
 from ..functions import code_of
 from ..lengths import Size, plus
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
@@ -50,10 +48,12 @@ from ..notation import (
     Unit,
     Vec,
     Zero,
+    is_row,
     rank,
 )
 from ..writing import transpose
 from .names import by_columns
+from .torch_forms import COLUMN, FLAT, MATRIX, ROW, SCALAR, TRUTH, Code, factor, form_of, number
 from .torch_parts import (
     ATOM,
     POWER,
@@ -61,98 +61,35 @@ from .torch_parts import (
     SUM,
     UNARY,
     Axes,
-    Piece,
     Shapes,
     commutation_code,
     contiguous,
-    number_code,
+    outside,
     position_code,
     size_code,
     slice_code,
 )
-
-# forms: a scalar of shape (), (1,) or (1, 1); a vector of shape (n,), (n, 1) or (1, n); a matrix; a number that broadcasts
-SCALAR, ONE, ONE_BY_ONE, FLAT, COLUMN, ROW, MATRIX = "()", "1", "1,1", "n", "n,1", "1,n", "m,n"
+from .torch_products import Products
 
 
-@dataclass(frozen=True)
-class Code(Piece):
-    """A torch expression, how tightly it binds, and the form of its value."""
-
-    form: str
-
-    @property
-    def bare(self) -> str | None:
-        """The expression of which this is the transpose, as it is written."""
-        return self.text.removesuffix(".T") if self.level == ATOM and self.text.endswith(".T") else None
-
-    def method(self, call: str, form: str) -> Code:
-        return Code(f"{self.at_least(ATOM)}{call}", ATOM, form)
-
-
-def torch_code(math: Math, inputs: Mapping[str, Axes], shapes: Shapes, form: str) -> str:
+def torch_code(math: Math, inputs: Mapping[str, Axes], shapes: Shapes, form: str, like: str = "") -> str:
     """The expression; its value has the given form.  `inputs` gives the axes of each argument, `shapes` its tensor shape.
+
+    Tensors that the code makes take dtype and device from the argument `like`, without one the default dtype.
 
     >>> A, b = Symbol("A", ("m", "n")), Symbol("b", ("m",))
     >>> torch_code(Chain((Transpose(A), b)), {"A": ((0,), (1,)), "b": ((0,),)}, {"A": ("m", "n"), "b": ("m",)}, "n")
     'A.T @ b'
     """
-    printer = _Printer(inputs, shapes)
-    return printer.to(printer.code(math), form).text
+    printer = _Printer(inputs, shapes, like, math)
+    code = printer.to(printer.code(math), form).text
+    return code.replace(TRUTH, f".to({like})") if like else code
 
 
-def form_of(axes: Axes) -> str:
-    """The form of a tensor whose axes are made of these node axes; ValueError for a flattened or higher one."""
-    pattern = tuple(len(group) for group in axes)
-    forms = {(): SCALAR, (0,): ONE, (0, 0): ONE_BY_ONE, (1,): FLAT, (1, 0): COLUMN, (0, 1): ROW, (1, 1): MATRIX}
-    if pattern not in forms:
-        raise ValueError(f"no form for axes {axes}")
-    return forms[pattern]
-
-
-class _Printer:
-    def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes) -> None:
-        self.inputs, self.shapes = inputs, shapes
+class _Printer(Products):
+    def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes, like: str, whole: Math) -> None:
+        super().__init__(inputs, shapes, like, whole)
         self.known: dict[int, tuple[Math, Code]] = {}  # by identity: pieces are kept; equal ones cost time to compare
-
-    # ---- forms
-
-    def to(self, code: Code, form: str) -> Code:
-        """The same values in another form."""
-        if code.form == form:
-            return code
-        match code.form, form:
-            case (_, "()"):
-                return code.method(".squeeze()", form)
-            case ("()" | "1", "1,1"):
-                return code.method(".reshape(1, 1)", form)
-            case ("()" | "1,1", "1"):
-                return code.method(".reshape(1)", form)
-            case ("n,1", "n"):
-                return code.method(".squeeze(1)", form)
-            case ("1,n", "n"):
-                return code.method(".squeeze(0)", form)
-            case ("n", "n,1"):
-                return code.method("[:, None]", form)
-            case ("n", "1,n"):
-                return code.method("[None, :]", form)
-            case ("n,1", "1,n") | ("1,n", "n,1"):
-                return code.method(".T", form)
-        raise ValueError(f"no way from {code.form} to {form}")
-
-    def together(self, codes: Sequence[Code]) -> list[Code]:
-        """Pieces of one rank in one form: the first one's, 1-D where a 1-D one is among them."""
-        forms = [c.form for c in codes]
-        wanted = next((f for f in (FLAT, SCALAR) if f in forms), forms[0])
-        return [self.to(c, wanted) for c in codes]
-
-    def size(self, size: Size) -> str:
-        """A size as code: x.shape[0]."""
-        return size_code(size, self.shapes).text
-
-    def shaped_like(self, shape: tuple[Size, ...]) -> str | None:
-        """An argument with just this shape."""
-        return next((name for name, own in self.shapes.items() if tuple(own) == shape), None)
 
     # ---- nodes
 
@@ -165,7 +102,7 @@ class _Printer:
     def written(self, math: Math) -> Code:
         match math:
             case Num(value=value):
-                return _number(value)
+                return number(value)
             case Symbol(name=name):
                 return Code(name, ATOM, form_of(self.inputs[name]))
             case Letter(letter=letter):
@@ -178,10 +115,7 @@ class _Printer:
             case Transpose(of=of):
                 return self.transposed(self.code(of))
             case MatrixPower(of=of, count=count):
-                inner = self.code(of)
-                if count == 2:
-                    return Code(f"{inner.at_least(POWER)} @ {inner.at_least(POWER)}", PRODUCT, MATRIX)
-                return Code(f"torch.linalg.matrix_power({inner.text}, {count})", ATOM, MATRIX)
+                return self.matrix_power(of, count)
             case Plus() | Hadamard() | Times() | Quotient() | Pow():
                 return self.arithmetic(math)
             case Chain(parts=parts):
@@ -212,30 +146,13 @@ class _Printer:
                 return self.einsum(math)
         raise ValueError(f"no code for {type(math).__name__}")
 
-    def made(self, math: Math) -> Code:
-        """Vectors and matrices that are made, of ones, zeros, rows of I."""
-        match math:
-            case Ones(size=size):
-                column = self.shaped_like((size, 1)) if not self.shaped_like((size,)) else None
-                return (
-                    Code(f"torch.ones_like({column})", ATOM, COLUMN) if column else self.filled("ones", (size,), FLAT)
-                )
-            case Zero(shape=shape):
-                return self.filled("zeros", shape, {1: FLAT, 2: MATRIX}.get(len(shape), "tensor"))
-            case Identity(size=size):
-                return Code(f"torch.eye({self.size(size)})", ATOM, MATRIX)
-            case Unit(size=size, position=k):
-                return Code(f"torch.eye({self.size(size)})[{position_code(k, size, self.shapes)}]", ATOM, FLAT)
-            case Counting(size=size):
-                return Code(f"torch.arange(1.0 * {size_code(size, self.shapes).at_least(UNARY)})", ATOM, FLAT)
-            case Labelled(labels=labels, shape=shape):
-                own = self.to(self.code(labels), FLAT if rank(labels) else SCALAR)
-                return Code(
-                    f"torch.eye({self.size(shape[-1])})[{own.at_least(ATOM)}.long()]",
-                    ATOM,
-                    (FLAT, MATRIX)[rank(labels)],
-                )
-        raise TypeError(type(math).__name__)
+    def matrix_power(self, of: Math, count: int) -> Code:
+        inner, inside = self.code(of), self.solved_for(of)
+        if inside is not None:
+            return Code(f"torch.linalg.matrix_power({self.code(inside).text}, -{count})", ATOM, MATRIX)
+        if count == 2:
+            return self.multiplied([inner, inner])
+        return Code(f"torch.linalg.matrix_power({inner.text}, {count})", ATOM, MATRIX)
 
     def function(self, math: Apply | Called | Inverse | Norm) -> Code:
         """A call; vectors in one form, 1-D for functions of whole vectors."""
@@ -260,157 +177,81 @@ class _Printer:
                 return self.transposed(self.code(of)).method(".reshape(-1)", FLAT)
             case Commutation(rows=rows, columns=columns):
                 return Code(commutation_code(rows, columns, self.shapes), ATOM, MATRIX)
-        parts = [(transpose(p), ROW) if _starts_row([p]) else (p, COLUMN) for p in (math.left, math.right)]
+        parts = [(transpose(p), ROW) if is_row(p) else (p, COLUMN) for p in (math.left, math.right)]
         codes = [self.to(self.to(self.code(p), FLAT), form) if rank(p) == 1 else self.code(p) for p, form in parts]
         form = COLUMN if all(c.form == COLUMN for c in codes) else MATRIX
         return Code(f"torch.kron({', '.join(map(contiguous, codes))})", ATOM, form)
-
-    def filled(self, kind: str, shape: tuple[Size, ...], form: str) -> Code:
-        if not shape:
-            return Code(f"torch.{kind}(())", ATOM, SCALAR)
-        like = self.shaped_like(shape)
-        sizes = ", ".join(map(self.size, shape))
-        return Code(f"torch.{kind}_like({like})" if like else f"torch.{kind}({sizes})", ATOM, form)
-
-    def transposed(self, code: Code) -> Code:
-        forms = {MATRIX: MATRIX, COLUMN: ROW, ROW: COLUMN, FLAT: FLAT}
-        if code.form == FLAT:
-            return self.to(code, ROW)
-        if code.bare is not None:
-            return Code(code.bare, ATOM, forms[code.form])
-        return code.method(".T", forms[code.form])
 
     def arithmetic(self, math: Math) -> Code:
         match math:
             case Plus(parts=parts):
                 return self.sum(parts)
             case Hadamard(parts=parts):
-                codes = self.together([self.code(p) for p in parts])
-                return Code(" * ".join(_factor(c, k) for k, c in enumerate(codes)), PRODUCT, codes[0].form)
+                return self.hadamard(parts)
             case Times(parts=parts):
-                return self.times([self.code(p) for p in parts])
+                return self.repeated_number(parts) or self.times([self.code(p) for p in parts])
             case Quotient(top=top, bottom=bottom):
-                above, below = self.code(top), self.code(bottom)
-                if rank(bottom) and rank(top):
-                    above, below = self.together([above, below])
-                else:
-                    below = self.fitting(below, above.form)
-                form = above.form if rank(top) or not rank(bottom) else below.form
-                return Code(f"{above.at_least(PRODUCT)} / {below.at_least(UNARY)}", PRODUCT, form)
+                return self.quotient(top, bottom)
             case Pow(base=base, exponent=p):
                 inner = self.code(base)
                 if p == Fraction(1, 2) and not _made_of_sizes(base):
                     return Code(f"torch.sqrt({inner.text})", ATOM, inner.form)
-                return Code(f"{inner.at_least(ATOM)} ** {_number(p).at_least(ATOM)}", POWER, inner.form)
+                return Code(f"{inner.at_least(ATOM)} ** {number(p).at_least(ATOM)}", POWER, inner.form)
         raise TypeError(type(math).__name__)
 
-    def fitting(self, scalar: Code, form: str) -> Code:
-        """A scalar that may stand beside a value of this form."""
-        wide = {ONE_BY_ONE: (FLAT, ONE, SCALAR), ONE: (SCALAR,)}.get(scalar.form, ())
-        return self.to(scalar, SCALAR) if form in wide else scalar
+    def hadamard(self, parts: Sequence[Math]) -> Code:
+        """Factors entry by entry; truth values need no dtype beside numbers."""
+        codes = self.beside(parts)
+        truths = [c.text.endswith(TRUTH) for c in codes]
+        if any(truths) and not all(truths):
+            codes = [c.without_dtype() for c in codes]
+        form = next(c.form for c, own in zip(codes, self.broadcasting(parts), strict=True) if own is None)
+        return Code(" * ".join(factor(c, k) for k, c in enumerate(codes)), PRODUCT, form)
 
-    def times(self, codes: Sequence[Code]) -> Code:
-        *scalars, body = codes
-        forms = [c.form for c in codes]
-        form = body.form if body.form not in (SCALAR, ONE, ONE_BY_ONE) else SCALAR if SCALAR in forms[1:] else body.form
-        fitted = [self.fitting(s, form) for s in (*scalars, body)]
-        if fitted[0].text == "-1":
-            rest = self.times(fitted[1:]) if len(fitted) > 2 else fitted[1]
-            return Code(f"-{rest.at_least(PRODUCT)}", PRODUCT, form)
-        text = " * ".join(_factor(c, k) for k, c in enumerate(fitted))
-        return Code(text, PRODUCT, form)
+    def quotient(self, top: Math, bottom: Math) -> Code:
+        if rank(bottom) and rank(top):
+            above, below = self.beside([top, bottom])
+            form = above.form if self.spread(top) is None else below.form
+        else:
+            above, below = self.code(top), self.code(bottom)
+            below = self.fitting(below, above.form)
+            form = above.form if rank(top) or not rank(bottom) else below.form
+        return Code(f"{above.at_least(PRODUCT)} / {below.at_least(UNARY)}", PRODUCT, form)
+
+    def repeated_number(self, parts: Sequence[Math]) -> Code | None:
+        """c 𝟏 and c 𝟏 𝟏ᵀ for a c that is a tensor, repeated without being copied."""
+        *scalars, body = parts
+        size = {1: (Ones,), 2: (Chain,)}.get(rank(body), ())
+        value = self.spread(body) if isinstance(body, size) else None
+        if value is None or value.text != "1" or all(map(_made_of_sizes, scalars)):
+            return None
+        shape = (body.size,) if isinstance(body, Ones) else _shape_of_ones(body)
+        own = self.to(self.times(list(map(self.code, scalars))) if scalars[1:] else self.code(scalars[0]), SCALAR)
+        like = self.shaped_like(shape)
+        call = f".expand_as({like})" if like else f".expand({', '.join(map(self.size, shape))})"
+        return own.method(call, (FLAT, MATRIX)[len(shape) - 1])
+
+    def broadcasting(self, parts: Sequence[Math]) -> list[Code | None]:
+        """For each part what broadcasts in its place; None for all where no part has entries of its own."""
+        found = [self.spread(p) if rank(p) else self.code(p) if _made_of_sizes(p) else None for p in parts]
+        return found if None in found else [None] * len(parts)
+
+    def beside(self, parts: Sequence[Math]) -> list[Code]:
+        """Vectors or matrices in one form; among others, those that broadcast as what they repeat."""
+        spread = self.broadcasting(parts)
+        whole = iter(self.together([self.code(p) for p, own in zip(parts, spread, strict=True) if own is None]))
+        codes = [next(whole) if own is None else own for own in spread]
+        form = next(c.form for c, own in zip(codes, spread, strict=True) if own is None)
+        return [self.fitting(c, form) for c in codes]
 
     def sum(self, parts: Sequence[Math]) -> Code:
-        """Terms with their signs; a constant vector or matrix as a number that broadcasts, if anything else has the form."""
-        numbers = [_constant(p) for p in parts]
-        others = [p for p, n in zip(parts, numbers, strict=True) if n is None]
-        codes = iter(self.together([self.code(p) for p in others]))
-        if not others:
-            numbers = [None] * len(parts)
-            codes = iter(self.together([self.code(p) for p in parts]))
-        shown = [next(codes) if n is None else _number(n) for n in numbers]
-        form = next(c.form for c, n in zip(shown, numbers, strict=True) if n is None)
-        text = shown[0].at_least(SUM)
-        for code in shown[1:]:
-            text += f" - {code.text[1:]}" if code.text.startswith("-") else f" + {code.text}"
+        """Terms with their signs."""
+        codes = [c.without_dtype() if "F.one_hot" in c.text else c for c in self.beside(parts)]
+        form = next(c.form for c, own in zip(codes, self.broadcasting(parts), strict=True) if own is None)
+        text = codes[0].at_least(SUM)
+        for code in codes[1:]:
+            text += f" - {_positive(code.text)}" if code.text.startswith("-") else f" + {code.text}"
         return Code(text, SUM, form)
-
-    # ---- matrix products
-
-    def chain(self, parts: Sequence[Math]) -> Code:
-        """A matrix product, split where a column meets a row: scalars, then an outer product or one run of @."""
-        runs: list[list[Math]] = [[]]
-        for part in parts:
-            if runs[-1] and rank(runs[-1][-1]) == 1:
-                runs.append([])
-            runs[-1].append(part)
-        scalars = [r for r in runs if _starts_row(r) and rank(r[-1]) == 1]
-        others = [r for r in runs if r not in scalars]
-        codes = [self.run(r) for r in scalars]
-        if len(others) == 2:
-            codes.append(self.outer(*others))
-        elif others:
-            codes.append(self.run(others[0]))
-        return codes[0] if len(codes) == 1 else self.times(codes)
-
-    def outer(self, left: Sequence[Math], right: Sequence[Math]) -> Code:
-        column, row = self.run(left), self.run([transpose(p) for p in reversed(right)])
-        if isinstance(left[0], Ones) and isinstance(transpose(right[-1]), Ones) and len(left) == len(right) == 1:
-            other = transpose(right[0])
-            assert isinstance(other, Ones)
-            return self.filled("ones", (left[0].size, other.size), MATRIX)
-        if COLUMN in (column.form, row.form):
-            column, row = self.to(column, COLUMN), self.transposed(self.to(row, COLUMN))
-            return Code(f"{column.at_least(PRODUCT)} @ {row.at_least(POWER)}", PRODUCT, MATRIX)
-        return Code(f"torch.outer({self.to(column, FLAT).text}, {self.to(row, FLAT).text})", ATOM, MATRIX)
-
-    def run(self, parts: Sequence[Math]) -> Code:
-        """A product in which a row stands first only and a column last only."""
-        parts = list(parts)
-        sum_rows = len(parts) > 1 and isinstance(parts[0], Transpose) and isinstance(parts[0].of, Ones)
-        sum_columns = len(parts) > 1 and isinstance(parts[-1], Ones)
-        inner = parts[sum_rows : len(parts) - sum_columns]
-        if not inner:
-            ones = parts[-1]
-            assert isinstance(ones, Ones)
-            size = size_code(ones.size, self.shapes)
-            return Code(size.text, size.level, SCALAR)
-        if sum_rows or sum_columns:
-            code = self.run(inner)
-            if sum_columns and not sum_rows and code.bare is not None and code.form == MATRIX:
-                return Code(f"{code.bare}.sum(0)", ATOM, FLAT)
-            both = (sum_rows and sum_columns) or code.form in (FLAT, COLUMN, ROW)
-            return code.method(".sum()", SCALAR) if both else code.method(f".sum({0 if sum_rows else 1})", FLAT)
-        if len(inner) == 1:
-            return self.code(inner[0])
-        ends = [p.of if isinstance(p, Transpose) and rank(p.of) == 1 else p for p in (inner[0], inner[-1])]
-        codes = [self.code(p) for p in inner]
-        bare = [self.code(p) for p in ends]
-        vectors = [c.form for c, p in zip(bare, ends, strict=True) if rank(p) == 1]
-        flat = bool(vectors) and FLAT in vectors
-        row = _starts_row(inner)
-        if row:
-            codes[0] = self.to(bare[0], FLAT) if flat else self.transposed(self.to(bare[0], COLUMN))
-        if rank(inner[-1]) == 1:
-            codes[-1] = self.to(bare[1], FLAT if flat else COLUMN)
-        text = self.multiplied(inner, codes)
-        column = rank(inner[-1]) == 1
-        form = {(True, True): SCALAR if flat else ONE_BY_ONE, (True, False): FLAT if flat else ROW}.get(
-            (row, column), (FLAT if flat else COLUMN) if column else MATRIX
-        )
-        return Code(text, PRODUCT, form)
-
-    def multiplied(self, parts: Sequence[Math], codes: Sequence[Code]) -> str:
-        """The parts with @ between; an inverse with anything to its right solves for that."""
-        for k, part in enumerate(parts[:-1]):
-            inner = part.of if isinstance(part, Transpose) else part
-            if isinstance(inner, Inverse) and not inner.pseudo:
-                matrix = transpose(inner.of) if inner is not part else inner.of
-                right = self.multiplied(parts[k + 1 :], codes[k + 1 :])
-                solved = Code(f"torch.linalg.solve({self.code(matrix).text}, {right})", ATOM, MATRIX)
-                codes = [*codes[:k], solved]
-                break
-        return " @ ".join(c.at_least(PRODUCT if k == 0 else POWER) for k, c in enumerate(codes))
 
     # ---- entries
 
@@ -429,13 +270,17 @@ class _Printer:
             part = f"{self.size(rows.start)} + {rows.step} * {steps}"
         return code.method(f"[{':, ' * axis}{part}]", code.form)
 
+    @property
+    def tensor(self) -> str:
+        return f"{self.like}.new_tensor" if self.like else "torch.tensor"
+
     def listed(self, parts: Sequence[Math]) -> Code:
         if all(isinstance(p, Num) for p in parts):
-            return Code(f"torch.tensor([{', '.join(_decimal(p) for p in parts)}])", ATOM, FLAT)
+            return Code(f"{self.tensor}([{', '.join(_decimal(p) for p in parts)}])", ATOM, FLAT)
         codes = [self.code(p) for p in parts]
         if codes[0].form != FLAT or not isinstance(parts[0], Listed):
             codes = [
-                Code(f"torch.tensor({_decimal(p)})", ATOM, SCALAR) if isinstance(p, Num) else self.to(c, SCALAR)
+                Code(f"{self.tensor}({_decimal(p)})", ATOM, SCALAR) if isinstance(p, Num) else self.to(c, SCALAR)
                 for p, c in zip(parts, codes, strict=True)
             ]
         form = MATRIX if isinstance(parts[0], Listed) else FLAT
@@ -468,31 +313,20 @@ def _made_of_sizes(math: Math) -> bool:
     return False
 
 
-def _starts_row(parts: Sequence[Math]) -> bool:
-    return isinstance(parts[0], Transpose) and rank(parts[0].of) == 1
+def _positive(negative: str) -> str:
+    """A B for -(A B)"""
+    inner = negative[2:-1]
+    sums = any(sign in outside(inner) for sign in ("+", "-"))
+    whole = outside(negative) == "-" and negative.endswith(")")
+    return inner if whole and not sums else negative[1:]
 
 
-def _constant(math: Math) -> Fraction | float | None:
-    """c for a vector or matrix all of whose entries are the number c."""
-    match math:
-        case Ones():
-            return Fraction(1)
-        case Chain(parts=(Ones(), Transpose(of=Ones()))):
-            return Fraction(1)
-        case Times(parts=(Num(value=value), body)):
-            inner = _constant(body)
-            return None if inner is None else value * inner
-    return None
-
-
-def _factor(code: Code, k: int) -> str:
-    """A factor of *: only a first one may itself be a product, and not a matrix product."""
-    return code.at_least(PRODUCT if k == 0 and " @ " not in code.text else UNARY)
-
-
-def _number(value: Number) -> Code:
-    piece = number_code(value)
-    return Code(piece.text, piece.level, SCALAR)
+def _shape_of_ones(math: Math) -> tuple[Size, ...]:
+    """Of 𝟏 𝟏ᵀ."""
+    assert isinstance(math, Chain)
+    rows, columns = (p.of if isinstance(p, Transpose) else p for p in math.parts)
+    assert isinstance(rows, Ones) and isinstance(columns, Ones)
+    return rows.size, columns.size
 
 
 def _decimal(math: Math) -> str:

@@ -26,6 +26,16 @@ class Piece:
         return self.text if self.level >= level else f"({self.text})"
 
 
+def outside(code: str) -> str:
+    """The code without what stands in brackets.
+
+    >>> outside("2 * (A @ x) + f(a @ b)[0]")
+    '2 *  + f'
+    """
+    shorter = re.sub(r"\([^()[\]]*\)|\[[^()[\]]*\]", "", code)
+    return code if shorter == code else outside(shorter)
+
+
 def contiguous(code: Piece) -> str:
     """The code of a contiguous tensor, which torch.kron needs.
 
