@@ -279,7 +279,7 @@ class Derivative:
         own = numpy_code(self.code)
         if own is None:
             return None
-        own = one_expression(own, matrices({name: tuple(t.shape) for name, t in self.draws[0].items()}))
+        own = one_expression(own)
 
         def run(inputs: Mapping[str, Tensor]) -> Any:
             import numpy
@@ -379,7 +379,7 @@ def formulas(
             math = notation(written_out(node))
             form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
             for way in (plan(math), math):
-                yield Formula(math, one_expression(torch_code(way, axes, shapes, form, variables[0]), matrices(shapes)))
+                yield Formula(math, torch_code(way, axes, shapes, form, variables[0]))
     outer = _counted(trace.axes) if order == 1 else _counted(axes[variables[0]])
     inner = _counted(axes[variables[0]]) if len(variables) == 1 else [(0,)]
     start = sum(map(len, outer))
@@ -390,7 +390,7 @@ def formulas(
             if len(text(math)) < TOO_LONG:
                 yield Formula(math, torch_code(math, axes, shapes, "m,n"))
     with suppress(ValueError):
-        code = one_expression(index_code(node, axes, shapes, variables[0]), matrices(shapes))
+        code = index_code(node, axes, shapes, variables[0])
         if like is not None:
             plain = all(len(group) == 1 for group in like)
             yield Formula(None, code if plain else f"({code}).reshape({variables[0]}.shape)")
@@ -399,11 +399,6 @@ def formulas(
             sizes = [" * ".join(size_code(node.shape[a], shapes).at_least(PRODUCT) for a in g) or "1" for g in groups]
             code = f"({code}).reshape({', '.join(sizes)})"
         yield Formula(None, code)
-
-
-def matrices(shapes: Mapping[str, Sequence[Size]]) -> set[str]:
-    """The arguments that have at least two axes, or hold tensors that do."""
-    return {steps(name)[0] for name, shape in shapes.items() if sum(size != 1 for size in shape) > 1}
 
 
 def _counted(axes: Axes) -> Axes:

@@ -1,22 +1,21 @@
 """Parts that code needs more than once, under a name: in one expression, or in the lines of a small function.
 
-In: an expression as Python text.  Out: `(s := torch.sigmoid(X @ w)) * (1 - s)` where the part costs something, or
+In: an expression as Python text.  Out: `(P := torch.linalg.inv(X)) @ A @ P` where such a part takes as long as a product
+of matrices, or
 
     def grad_x(x, A, b):
         r = A @ x - b
-        return 2 * (A.T @ r)
+        return A.T @ r / torch.linalg.norm(r)
 
 with every part that is used twice.  Python evaluates from left to right, so the first place is where a name is given.
-Only text is known here: which arguments are matrices is said by the caller.
 """
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-COSTLY = frozenset({"outer", "eye", "diag", "kron", "einsum", "one_hot"})  # they make matrices of anything
 LETTERS = {  # what a part is called, by the function it calls
     "sigmoid": "s",
     "softmax": "p",
@@ -43,15 +42,17 @@ LETTERS = {  # what a part is called, by the function it calls
 FREE = ("u", "v", "w", "z", "q", "g", "h", "k")
 
 
-def one_expression(code: str, matrices: Collection[str]) -> str:
-    """The expression with what is costly named where it stands first: what reads an argument among `matrices`.
+def one_expression(code: str, costly: Collection[str] | None = None) -> str:
+    """The expression with what is costly named where it stands first: what contains one of these parts, or an @.
 
-    >>> one_expression("torch.sigmoid(X @ w) * (1 - torch.sigmoid(X @ w))", {"X"})
-    '(s := torch.sigmoid(X @ w)) * (1 - s)'
-    >>> one_expression("torch.outer(torch.exp(x), torch.exp(x))", {"X"})
+    >>> one_expression("torch.linalg.inv(X) @ A @ torch.linalg.inv(X)", {"torch.linalg.inv(X)"})
+    '(P := torch.linalg.inv(X)) @ A @ P'
+    >>> one_expression("torch.outer(torch.exp(x), torch.exp(x))")
     'torch.outer(torch.exp(x), torch.exp(x))'
     """
-    parts = _Parts(code, matrices)
+    if costly is not None and not costly:
+        return code
+    parts = _Parts(code, lambda part, text: isinstance(part, ast.MatMult) if costly is None else text in costly)
     return code if parts.named else parts.text(parts.tree, None)
 
 
@@ -70,10 +71,10 @@ def function(name: str, arguments: Sequence[str], code: str) -> str:
 
 
 class _Parts:
-    """The parts of an expression by what they say; `matrices` is None where all that is used twice gets a name."""
+    """The parts of an expression by what they say; without `costly`, all that is used twice gets a name."""
 
-    def __init__(self, code: str, matrices: Collection[str] | None, taken: Sequence[str] = ()) -> None:
-        self.source, self.matrices = code.encode(), matrices
+    def __init__(self, code: str, costly: Callable[[ast.AST, str], bool] | None, taken: Sequence[str] = ()) -> None:
+        self.source, self.costly = code.encode(), costly
         self.tree = ast.parse(code, mode="eval").body
         nodes = list(ast.walk(self.tree))
         self.named = {n.target.id for n in nodes if isinstance(n, ast.NamedExpr)}
@@ -102,30 +103,19 @@ class _Parts:
                 look(child)
 
         look(self.tree)
-        shared = {key for key, count in uses.items() if count > 1}
-        sums = [n for n in ast.walk(self.tree) if isinstance(n, ast.BinOp) and self.key(n) in shared]
-        return shared - {self.key(n) for n in sums if not self.worth(n, shared)}  # 1 - s
+        return {key for key, count in uses.items() if count > 1}
 
-    def worth(self, node: ast.AST, known: Collection[str] = ()) -> bool:
-        """Whether a part is better computed once, when those parts of it are known."""
+    def worth(self, node: ast.expr) -> bool:
+        """Whether a part is better computed once."""
         match node:
             case ast.NamedExpr() | ast.Tuple() | ast.List() | ast.Slice() | ast.UnaryOp() | ast.Attribute(attr="T"):
                 return False
-            case ast.Subscript(value=value) if _is_trivial(value) and not _is_new_axis(node):
-                return self.matrices is None and isinstance(value, ast.Attribute) and value.attr == "shape"
-        return self.matrices is None or any(
-            (isinstance(n, ast.Name) and n.id in self.matrices)
-            or (isinstance(n, ast.Attribute) and n.attr in COSTLY)
-            or _is_new_axis(n)
-            for n in self.read(node, known)
-        )
+            case ast.Subscript(value=value) if _is_trivial(value):
+                return self.costly is None and isinstance(value, ast.Attribute) and value.attr == "shape"
+        return self.costly is None or any(self.costly(n, self.segment(n)) for n in ast.walk(node))
 
-    def read(self, node: ast.AST, known: Collection[str]) -> Iterator[ast.AST]:
-        """All that is inside, but not where only a shape is asked for."""
-        yield node
-        for child in ast.iter_child_nodes(node):
-            if not (isinstance(child, ast.Attribute) and child.attr == "shape") and self.key(child) not in known:
-                yield from self.read(child, known)
+    def segment(self, node: ast.AST) -> str:
+        return self.source[slice(*_span(node))].decode() if isinstance(node, ast.expr) else ""
 
     # ---- writing
 
@@ -233,11 +223,6 @@ def _is_listing(node: ast.expr) -> bool:
     """(v1 := …, …)[-1]"""
     values = node.value.elts if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Tuple) else []
     return any(isinstance(value, ast.NamedExpr) for value in values)
-
-
-def _is_new_axis(node: ast.AST) -> bool:
-    """x[:, None], which with another vector makes a matrix"""
-    return isinstance(node, ast.Subscript) and "None" in ast.unparse(node.slice)
 
 
 def _span(node: ast.expr) -> tuple[int, int]:

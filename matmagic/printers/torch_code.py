@@ -53,6 +53,7 @@ from ..notation import (
 )
 from ..writing import transpose
 from .names import by_columns
+from .sharing import one_expression
 from .torch_forms import COLUMN, FLAT, MATRIX, ROW, SCALAR, TRUTH, Code, factor, form_of, number
 from .torch_parts import (
     ATOM,
@@ -75,7 +76,8 @@ from .torch_products import Products
 def torch_code(math: Math, inputs: Mapping[str, Axes], shapes: Shapes, form: str, like: str = "") -> str:
     """The expression; its value has the given form.  `inputs` gives the axes of each argument, `shapes` its tensor shape.
 
-    Tensors that the code makes take dtype and device from the argument `like`, without one the default dtype.
+    Code that is to be run says which argument the tensors that it makes are `like`, in dtype and device; what takes as
+    long as a product of matrices is computed once there.
 
     >>> A, b = Symbol("A", ("m", "n")), Symbol("b", ("m",))
     >>> torch_code(Chain((Transpose(A), b)), {"A": ((0,), (1,)), "b": ((0,),)}, {"A": ("m", "n"), "b": ("m",)}, "n")
@@ -83,7 +85,7 @@ def torch_code(math: Math, inputs: Mapping[str, Axes], shapes: Shapes, form: str
     """
     printer = _Printer(inputs, shapes, like, math)
     code = printer.to(printer.code(math), form).text
-    return code.replace(TRUTH, f".to({like})") if like else code
+    return one_expression(code, printer.costly).replace(TRUTH, f".to({like})") if like else code
 
 
 class _Printer(Products):
@@ -97,6 +99,8 @@ class _Printer(Products):
         """The code of a piece; of one that is used again, the same."""
         if id(math) not in self.known:
             self.known[id(math)] = (math, self.written(math))
+            if isinstance(math, Inverse | MatrixPower) or (isinstance(math, Called) and rank(math.args[0]) == 2):
+                self.costly.add(self.known[id(math)][1].text)
         return self.known[id(math)][1]
 
     def written(self, math: Math) -> Code:

@@ -22,6 +22,7 @@ class Products(Forms):
     def __init__(self, inputs: Mapping[str, Axes], shapes: Shapes, like: str, whole: Math) -> None:
         super().__init__(inputs, shapes, like)
         self.needed = inverses_needed(whole)
+        self.costly: set[str] = set()  # code that takes as long as a product of matrices
 
     def chain(self, parts: Sequence[Math]) -> Code:
         """A matrix product, split where a column meets a row: scalars, then an outer product or one run of @."""
@@ -103,7 +104,7 @@ class Products(Forms):
                 codes = self.together([self.code(matrix.of), code])
                 code = Code(" * ".join(factor(c, k) for k, c in enumerate(codes)), PRODUCT, codes[0].form)
             elif inside is not None:
-                code = Code(f"torch.linalg.solve({self.code(inside).text}, {code.text})", ATOM, code.form)
+                code = self.solve(inside, code)
             else:
                 code = Code(f"{self.operand(self.code(matrix))} @ {code.at_least(POWER)}", PRODUCT, code.form)
         return code
@@ -162,7 +163,7 @@ class Products(Forms):
             if inside is not None:
                 right = self.matrices(parts[k + 1 :] or parts[:k])
                 side = ", left=False" if k == len(parts) - 1 else ""
-                solved = Code(f"torch.linalg.solve({self.code(inside).text}, {right.text}{side})", ATOM, MATRIX)
+                solved = self.solve(inside, right, side)
                 return self.multiplied([*map(self.code, parts[:k]), solved]) if parts[k + 1 :] else solved
         codes: list[Code] = []
         for part in parts:
@@ -174,7 +175,13 @@ class Products(Forms):
 
     def multiplied(self, codes: Sequence[Code]) -> Code:
         text = " @ ".join(self.operand(c) if k == 0 else c.at_least(POWER) for k, c in enumerate(codes))
+        self.costly.add(text)
         return Code(text, PRODUCT, MATRIX)
+
+    def solve(self, matrix: Math, right: Code, side: str = "") -> Code:
+        code = Code(f"torch.linalg.solve({self.code(matrix).text}, {right.text}{side})", ATOM, right.form)
+        self.costly.add(code.text)
+        return code
 
     # ---- factors
 
