@@ -303,8 +303,8 @@ class Check:
                 match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
         math, code = (found.math, found.code) if found else (None, None)
         composed = partial(self.composed, traced, variable, node) if traced and node and code and order == 1 else None
-        alone = Derivative(variable, kind, *left, math, code, match, verdict, self.own_value(variable))
-        alone = replace(alone, draws=self.draws)
+        value = self.own_value(variable)
+        alone = Derivative(variable, kind, *left, math, code, match, verdict, value, draws=self.draws)
         alone = replace(alone, composed=composed) if composed and len(names) == 1 else alone
         indices = 2 * ranks[1] if order == 2 else sum(ranks)
         plain = math is not None and (kind in ("gradient", "jacobian") or indices < 3)
