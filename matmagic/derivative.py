@@ -343,12 +343,13 @@ def derived(
     node = simplify(trace.node, symmetric) if _has_cholesky(trace.node) else with_names(trace.node)
     if len(ordered(node)) > MOST_PARTS:
         raise NoDerivative("f has too many parts for a formula")
+    typed = node
     factored = not _has_cholesky(node)  # then its values at symmetric matrices are all that torch differentiates
     for _ in range(order):
-        node = simplify(differentiate(node, trace.inputs[variable][0]))
+        node = simplify(differentiate(node, trace.inputs[variable][0]), kept=typed)
     if factored and _has_cholesky(trace.node) and variable in symmetric and order == 1 and not trace.node.shape:
         node = add([(Fraction(1, 2), node), (Fraction(1, 2), turned(node))], node.shape)
-    return simplify(node, symmetric, assumed=assumed)
+    return simplify(node, symmetric, assumed=assumed, kept=typed)
 
 
 def _has_cholesky(node: Node) -> bool:

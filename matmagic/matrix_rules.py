@@ -102,6 +102,47 @@ def inverse_cancels(node: Node) -> Node | None:
     return None
 
 
+def inverse_of_factors_cancels(node: Node) -> Node | None:
+    """(B C)⁻¹ B C = I, where B and C stand in the product by themselves"""
+    if not isinstance(node, Product):
+        return None
+    uses = uses_of(node)
+    for k, (inverse, inner) in enumerate(node.factors):
+        whole = inverse.args[0] if isinstance(inverse, Call) and inverse.function == "inverse" else None
+        if not isinstance(whole, Product) or len(inner) != 2 or len(whole.factors) != 2:
+            continue
+        for near, axis in ((0, 1), (1, 0)):  # (B C)⁻¹ has this end, B C that one
+            if uses[inner[near]] != 2 or inner[0] == inner[1]:
+                continue
+            found = _placed(whole, {axis: inner[near]}, node)
+            if found is not None and uses[found[1][2]] == 2 and found[1][2] >= len(node.shape):
+                used, names = found
+                rest = (delta(whole.shape[0]), (inner[1 - near], names[1 - axis]))
+                return again(node, [*without(node.factors, k, *used), rest])
+    return None
+
+
+def _placed(whole: Product, names: dict[int, int], node: Product) -> tuple[list[int], dict[int, int]] | None:
+    """Where the two factors of a matrix stand in a product, and what its labels are there."""
+    for first in whole.factors:
+        second = next(f for f in whole.factors if f is not first)
+        for j, (factor, labels) in enumerate(node.factors):
+            own = _named(first[1], labels, names) if factor is first[0] else None
+            for i, (other, at) in enumerate(node.factors):
+                both = _named(second[1], at, own) if own is not None and i != j and other is second[0] else None
+                if both is not None and len(both) == 3 and len(set(both.values())) == 3:
+                    return [j, i], both
+    return None
+
+
+def _named(own: Sequence[int], labels: Sequence[int], names: dict[int, int]) -> dict[int, int] | None:
+    """The names with these labels too, None where they differ or nothing is known of any."""
+    found = dict(names)
+    if not any(label in names for label in own):
+        return None
+    return found if all(found.setdefault(a, b) == b for a, b in zip(own, labels, strict=True)) else None
+
+
 def inverse_of_product(node: Node) -> Node | None:
     """(A B)⁻¹ = B⁻¹ A⁻¹ for square A and B, where a factor then cancels."""
     if not isinstance(node, Product):
@@ -367,6 +408,7 @@ ROWS = (
     scaled_inverse,
     lower_triangle_of_cholesky,
     inverse_cancels,
+    inverse_of_factors_cancels,
     inverse_of_product,
     orthogonal_columns,
     logarithms_of_cholesky,

@@ -7,6 +7,9 @@ Not known here: which of two known forms is shorter where both have names, as 1 
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from .canonical import key
 from .expr import (
     Call,
     Elementwise,
@@ -74,6 +77,74 @@ def exponential_times_sigmoid(node: Node) -> Node | None:
         if partner in node.factors:
             rest = without(node.factors, k, node.factors.index(partner))
             return again(node, [*rest, (elementwise("sigmoid", inner), labels)])
+    return None
+
+
+def tangent(node: Node) -> Node | None:
+    """(exp(2u) − 1) / (exp(2u) + 1) = tanh(u), sinh(u) / cosh(u) = tanh(u)"""
+    if not isinstance(node, Product):
+        return None
+    for k, (factor, labels) in enumerate(node.factors):
+        inner = _exponential_less_one(factor)
+        below = inner and elementwise("sigmoid", scale(-1, inner))
+        whole = inner and elementwise("tanh", scale(Fraction(1, 2), inner))
+        if (sine := argument(factor, "sinh")) is not None:
+            below, whole = power(elementwise("cosh", sine), -1), elementwise("tanh", sine)
+        if below and whole and (below, labels) in node.factors:
+            return again(node, [*without(node.factors, k, node.factors.index((below, labels))), (whole, labels)])
+    return None
+
+
+def _exponential_less_one(node: Node) -> Node | None:
+    """u for exp(u) − 1."""
+    if not isinstance(node, Sum) or len(node.terms) != 2:
+        return None
+    for (one, first), (c, term) in (node.terms, node.terms[::-1]):
+        if one == -1 and number_in(first) == 1 and c == 1:
+            return argument(term, "exp")
+    return None
+
+
+def size_and_sign(node: Node) -> Node | None:
+    """sign(u) / |u| = 1 / u, |u| sign(u) = u"""
+    if not isinstance(node, Product):
+        return None
+    for k, (factor, labels) in enumerate(node.factors):
+        inner = argument(factor, "sign")
+        if inner is None:
+            continue
+        size = elementwise("abs", inner)
+        for p in (-1, 1):
+            partner = (power(size, p), labels)
+            if partner in node.factors:
+                rest = without(node.factors, k, node.factors.index(partner))
+                return again(node, [*rest, (power(inner, p), labels)])
+    return None
+
+
+def logarithm_of_determinant(node: Node) -> Node | None:
+    """log det X and log |det X| as functions of X"""
+    inner = argument(node, "log")
+    size = argument(inner, "abs") if inner is not None else None
+    for determinant, name in ((inner, "logdet"), (size, "logabsdet")):
+        if isinstance(determinant, Call) and determinant.function == "det":
+            return of(name, *determinant.args)
+    return None
+
+
+def exponential_of_difference(node: Node) -> Node | None:
+    """exp(u − logsumexp(u)) = softmax(u)"""
+    inner = argument(node, "exp")
+    if not isinstance(inner, Sum) or len(inner.terms) < 2:
+        return None
+    rank = len(inner.shape)
+    for c, term in inner.terms:
+        factors = term.factors if isinstance(term, Product) else ()
+        if c == -1 and len(factors) == 1 and factors[0][1] == tuple(range(rank - 1)):
+            (whole, _), *_ = factors
+            rest = add([other for other in inner.terms if other[1] is not term], inner.shape)
+            if isinstance(whole, Call) and whole.function == "logsumexp" and key(whole.args[0]) == key(rest):
+                return of("softmax", rest)
     return None
 
 
@@ -177,6 +248,10 @@ ROWS = (
     sigmoid,
     less_sigmoid,
     exponential_times_sigmoid,
+    tangent,
+    size_and_sign,
+    logarithm_of_determinant,
+    exponential_of_difference,
     softmax,
     logarithm,
     logarithm_of_sum,

@@ -167,8 +167,10 @@ class _Renderer:
     def power(self, base: Node, p: Number) -> Math:
         """Norms for roots of sums of squares, else the power of the base."""
         length = self.length(base) if isinstance(p, Fraction) and p.denominator == 2 else None
-        if length is not None:
+        if length is not None and p > 0:
             return length if p == Fraction(1, 2) else Pow(length, p * 2, False)
+        if p < 0 and not base.shape:
+            return Quotient(Num(Fraction(1)), self.power(base, -p) if p != -1 else self.math(base))
         whole = Pow(self.math(base), p, bool(base.shape))
         return hadamard([whole]) if base.shape and p < 0 and p == int(p) else whole
 

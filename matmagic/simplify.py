@@ -7,7 +7,7 @@ rewrite, which is where derivation steps come from.  Equality up to order is by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from . import matrix_rules, named_rules, term_rules
@@ -41,11 +41,16 @@ RULES: tuple[Rule, ...] = (
 
 
 def simplify(
-    node: Node, symmetric: Iterable[str] = (), record: Record | None = None, assumed: Mapping[str, str] | None = None
+    node: Node,
+    symmetric: Iterable[str] = (),
+    record: Record | None = None,
+    assumed: Mapping[str, str] | None = None,
+    kept: Node | None = None,
 ) -> Node:
     """An equal expression, with the leaves named in `symmetric` equal to their transposes.
 
-    `assumed` are other properties by name, in the words of --assume, that the values have.
+    `assumed` are other properties by name, in the words of --assume, that the values have; parts of `kept` stay
+    factored, whatever cancels.
     """
     names = set(symmetric)
     if names:
@@ -55,7 +60,9 @@ def simplify(
             return with_fields(part, symmetric=True) if matrix else part
 
         node = transform(node, declared)
-    return _rewritten(node, (*RULES, *rows_for(assumed or {})), term_rules.LAST, record)
+        kept = transform(kept, declared) if kept is not None else None
+    parts = {*ordered(kept), *ordered(_rewritten(kept, RULES))} if kept is not None else ()
+    return _rewritten(node, (*RULES, *rows_for(assumed or {})), term_rules.LAST, record, parts)
 
 
 def with_names(node: Node) -> Node:
@@ -68,14 +75,21 @@ def written_out(node: Node) -> Node:
     return _rewritten(node, (*RULES, term_rules.wide_sums))
 
 
-def _rewritten(node: Node, rules: Sequence[Rule], last: Sequence[Rule] = (), record: Record | None = None) -> Node:
+def _rewritten(
+    node: Node,
+    rules: Sequence[Rule],
+    last: Sequence[Rule] = (),
+    record: Record | None = None,
+    kept: Collection[Node] = (),
+) -> Node:
     """The node and all below it after every rule that fires; `last` are those to try where no other does."""
     done: dict[Node, Node] = {}
     for part in ordered(node):
         better: Node | None = rebuild(part, done)
+        own = rules if part in kept else (*rules, *last)
         while better is not None:
             settled = better
-            better = next((b for rule in (*rules, *last) if (b := _told(rule, settled, record)) is not None), None)
+            better = next((b for rule in own if (b := _told(rule, settled, record)) is not None), None)
         done[part] = settled
     return done[node]
 

@@ -11,8 +11,22 @@ from fractions import Fraction
 from math import gcd
 
 from .expr import Number, exact
-from .notation import Chain, Letter, Math, Num, Plus, Pow, Quotient, Symbol, Times, Transpose, Triangular
-from .writing import chain, folded
+from .notation import (
+    Chain,
+    Diag,
+    Hadamard,
+    Letter,
+    Math,
+    Num,
+    Plus,
+    Pow,
+    Quotient,
+    Symbol,
+    Times,
+    Transpose,
+    Triangular,
+)
+from .writing import chain, folded, hadamard
 
 
 @dataclass(frozen=True)
@@ -57,22 +71,28 @@ def scalar_term(scalars: Sequence[Math], body: Math | None) -> Term:
         match s:
             case Num(value=value):
                 coefficient = exact(coefficient * value)
+            case Times() | Quotient():
+                inner = scalar_term(scalar_factors(s), None)
+                coefficient = exact(coefficient * inner.coefficient)
+                above += inner.above
+                below += inner.below
             case Pow(base=base, exponent=p) if p < 0:
                 below.append(base if p == -1 else Pow(base, -p, False))
-            case Plus(parts=parts) if all(map(_negative, parts)):
+            case Plus(parts=parts) if all(map(is_negative, parts)):
                 coefficient = -coefficient
-                above.append(Plus(tuple(map(_negated, parts))))
+                above.append(Plus(tuple(map(negated, parts))))
             case _:
                 above.append(s)
     return Term(coefficient, tuple(above), tuple(below), body)
 
 
-def _negative(math: Math) -> bool:
+def is_negative(math: Math) -> bool:
+    """Whether it has a minus sign in front."""
     number = math.parts[0] if isinstance(math, Times) else math
     return isinstance(number, Num) and number.value < 0
 
 
-def _negated(math: Math) -> Math:
+def negated(math: Math) -> Math:
     """-m for a negative m."""
     match math:
         case Times(parts=(Num(value=value), *rest)):
@@ -95,12 +115,13 @@ def scalar_factors(math: Math) -> list[Math]:
 
 
 def _powers(scalars: Iterable[Math]) -> list[Math]:
-    """Equal scalars as powers."""
+    """Equal scalars as powers, letters first."""
     exponents: dict[Math, Number] = {}
     for s in scalars:
         base, p = (s.base, s.exponent) if isinstance(s, Pow) else (s, Fraction(1))
         exponents[base] = exponents.get(base, Fraction(0)) + p
-    return [folded(b) if p == 1 else Pow(folded(b), p, False) for b, p in exponents.items()]
+    found = [folded(b) if p == 1 else Pow(folded(b), p, False) for b, p in exponents.items()]
+    return sorted(found, key=lambda s: not isinstance(s.base if isinstance(s, Pow) else s, Symbol | Letter))
 
 
 def collected(terms: Sequence[Term]) -> list[Term]:
@@ -172,11 +193,10 @@ def gathered(terms: Sequence[Term]) -> Math:
     if not above and not below:
         return _added(terms)
     inner = _added([_without(t, above, below) for t in terms], enclosed=True)
-    number, whole = Num(Fraction(1)), inner
-    match inner:
-        case Times(parts=(Num() as number, whole)):
-            pass
-    outer = scalar_term([number, whole], None) if terms[0].body is None else scalar_term([number], whole)
+    number, whole = _number_apart(inner)
+    outer = scalar_term(
+        [Num(number), *([whole] if terms[0].body is None else [])], None if terms[0].body is None else whole
+    )
     return replace(outer, above=(*above, *outer.above), below=(*below, *outer.below)).math()
 
 
@@ -185,7 +205,7 @@ def _added(terms: Sequence[Term], enclosed: bool = False) -> Math:
 
     `enclosed` sums stand in parentheses, so that the number needs no new ones.
     """
-    terms = _plain_first(collected(_in_triangles(terms)))
+    terms = _entrywise(_plain_first(collected(_in_functions(_of_chains(terms)))))
     sizes = {abs(t.coefficient) for t in terms}
     if len(terms) < 2 or len(sizes) > 1 or sizes == {1} or not (enclosed or _one_number(terms)):
         return plus(terms)
@@ -239,23 +259,54 @@ def _without(term: Term, above: Sequence[Math], below: Sequence[Math]) -> Term:
     return replace(term, above=tuple(over), below=tuple(under))
 
 
-def _in_triangles(terms: Sequence[Term]) -> list[Term]:
-    """tril(A) + tril(B) -> tril(A + B)"""
+def _in_functions(terms: Sequence[Term]) -> list[Term]:
+    """tril(A) + tril(B) -> tril(A + B), diag(a) + diag(b) -> diag(a + b)"""
     groups: dict[object, list[Term]] = {}
     for k, term in enumerate(terms):
-        own = replace(term.body, of=Num(Fraction(0))) if isinstance(term.body, Triangular) else k
+        own = replace(term.body, of=Num(Fraction(0))) if isinstance(term.body, Triangular | Diag) else k
         groups.setdefault((term.above, term.below, own), []).append(term)
-    return [_one_triangle(same) if len(same) > 1 else same[0] for same in groups.values()]
+    return [_one_function(same) if len(same) > 1 else same[0] for same in groups.values()]
 
 
-def _one_triangle(terms: Sequence[Term]) -> Term:
-    inside = [Term(t.coefficient, (), (), t.body.of) for t in terms if isinstance(t.body, Triangular)]
-    whole = _added(inside)
-    common: Number = Fraction(1)
-    if isinstance(whole, Times) and isinstance(whole.parts[0], Num) and len(whole.parts) == 2:
-        common, whole = whole.parts[0].value, whole.parts[1]
-    assert isinstance(terms[0].body, Triangular)
+def _one_function(terms: Sequence[Term]) -> Term:
+    inside = [Term(t.coefficient, (), (), t.body.of) for t in terms if isinstance(t.body, Triangular | Diag)]
+    common, whole = _number_apart(_added(inside))
+    assert isinstance(terms[0].body, Triangular | Diag)
     return replace(terms[0], coefficient=common, body=replace(terms[0].body, of=whole))
+
+
+def _number_apart(math: Math) -> tuple[Number, Math]:
+    """c and m for c m."""
+    match math:
+        case Times(parts=(Num(value=value), body)):
+            return value, body
+    return Fraction(1), math
+
+
+def _of_chains(terms: Sequence[Term]) -> list[Term]:
+    """Scalars xᵀ A y as bodies, if each term of a sum of scalars is one and has no other."""
+    if any(t.body is not None or t.below or len(t.above) != 1 or not isinstance(t.above[0], Chain) for t in terms):
+        return list(terms)
+    return [replace(t, above=(), body=t.above[0]) for t in terms]
+
+
+def _entrywise(terms: Sequence[Term]) -> list[Term]:
+    """a ⊙ u + b ⊙ u -> (a + b) ⊙ u: what all the terms have, entry by entry."""
+    bodies = [t.body for t in terms if t.body is not None]
+    if len(terms) < 2 or len(bodies) < len(terms) or any(t.above or t.below for t in terms):
+        return list(terms)
+    parts = [list(body.parts) if isinstance(body, Hadamard) else [body] for body in bodies]
+    shared = [p for p in dict.fromkeys(parts[0]) if all(p in own for own in parts[1:])]
+    if not shared or not any(isinstance(body, Hadamard) for body in bodies):
+        return list(terms)
+    for own in parts:
+        for part in shared:
+            own.remove(part)
+    if not all(parts):
+        return list(terms)
+    rest = _added([Term(t.coefficient, (), (), hadamard(own)) for t, own in zip(terms, parts, strict=True)])
+    common, inner = _number_apart(rest)
+    return [Term(common, (), (), hadamard([*shared, inner]))]
 
 
 def _plain_first(terms: Sequence[Term]) -> list[Term]:

@@ -34,6 +34,12 @@ NAMED = {  # function: what it is
     "torch.log(1 - torch.sigmoid(x))": "−softplus(x)",
     "1 - torch.sigmoid(-x)": "σ(x)",
     "torch.log(torch.exp(x))": "x",
+    "(torch.exp(2 * x) - 1) / (torch.exp(2 * x) + 1)": "tanh(x)",
+    "torch.sinh(x) / torch.cosh(x)": "tanh(x)",
+    "torch.sign(x) / torch.abs(x)": "1 ⊘ x",
+    "torch.sign(A @ x) * torch.abs(A @ x) * y": "y ⊙ (A x)",
+    "torch.log(torch.abs(torch.linalg.det(B)))": "log |det(B)|",
+    "torch.exp(x - torch.logsumexp(x, 0)) * w": "softmax(x) ⊙ w",
 }
 OTHERS = {  # function: what it is not
     "torch.exp(x) / torch.exp(w).sum()": "softmax",
@@ -49,6 +55,10 @@ OTHERS = {  # function: what it is not
     "torch.log((w * torch.exp(x)).sum())": "logsumexp",
     "torch.exp(x) * torch.sigmoid(-w)": "σ(x)",
     "torch.log(torch.exp(A).sum())": "_rows",
+    "torch.exp(x - torch.logsumexp(w, 0))": "softmax",
+    "(torch.exp(2 * x) - 1) / (torch.exp(2 * w) + 1)": "tanh",
+    "torch.sign(x) / torch.abs(w)": "1 ⊘ x",
+    "torch.sinh(x) / torch.cosh(w)": "tanh",
 }
 
 
@@ -74,7 +84,9 @@ GRADIENTS = {  # function and variable: the derivative
     ("((A - A.mean(0)) ** 2).sum()", "A"): "2(A − 𝟏 𝟏ᵀ A / m)",
     ("((x - x.mean()) * w).sum()", "x"): "w − (𝟏ᵀ w) 𝟏 / n",
     ("((x - x.mean()) * (w - w.mean())).sum()", "x"): "w − (𝟏ᵀ w) 𝟏 / n",
-    ("(x * w - (x - 1) * w) @ B @ x", "x"): "Bᵀ w",
+    ("((x + 0.3 * (w - x)) ** 2).sum()", "x"): "1.4(x + 0.3(w − x))",
+    ("torch.log(torch.cosh(A @ x - y)).sum()", "x"): "Aᵀ tanh(A x − y)",
+    ("torch.log(torch.abs(1 + w @ x))", "x"): "w / (wᵀ x + 1)",
     ("((A @ x - y) ** 2).sum() + x @ w * t - (x @ w + 1) * t", "x"): "2 Aᵀ(A x − y)",
 }
 

@@ -215,7 +215,7 @@ PRINTED: dict[str, tuple[Node, str]] = {
     "(0, 1)ᵀ": (arange(2), r"(0, 1)^{\top}"),
     # functions of several arguments
     "max(x, B x)": (elementwise("maximum", x, ein("ij,j->i", B, x)), r"\max(x, B x)"),
-    "max(x, 𝟏)": (elementwise("maximum", x, number(1, ("n",))), r"\max(x, 𝟏)"),
+    "max(x, 1)": (elementwise("maximum", x, number(1, ("n",))), r"\max(x, 1)"),
     "where(x > 0, B x, 0)": (
         elementwise("where", elementwise("step", x), ein("ij,j->i", B, x), number(0, ("n",))),
         r"\operatorname{where}(x > 0, B x, 0)",
@@ -272,7 +272,7 @@ PRINTED: dict[str, tuple[Node, str]] = {
     "−2π x": (scale(-2 * math.pi, x), r"-2 \pi x"),
     "(2/√π) x": (scale(2 / math.sqrt(math.pi), x), r"\frac{2}{\sqrt{\pi}} x"),
     "(1/√2) x": (scale(1 / math.sqrt(2), x), r"\frac{1}{\sqrt{2}} x"),
-    "0.30000000000000004 x": (scale(0.1 + 0.2, x), "0.30000000000000004 x"),
+    "0.3 x": (scale(0.1 + 0.2, x), "0.3 x"),
     "2 log(2π) x": (scale(2 * math.log(2 * math.pi), x), r"2 \log(2 \pi) x"),
     # functions of sizes
     "log(n) x": (ein(",i->i", elementwise("log", size_of("n")), x), r"\log(n) x"),

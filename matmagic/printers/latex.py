@@ -55,7 +55,22 @@ from ..notation import (
     rank,
 )
 from ..writing import constant_of, transpose, transposes
-from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
+from .levels import (
+    ATOM,
+    CALLED,
+    CONSTANTS,
+    POWER,
+    PRODUCT,
+    SUM,
+    beside,
+    called,
+    compared,
+    constant,
+    decimal,
+    factors,
+    near,
+    scientific,
+)
 from .names import by_columns, joined, latex_increment, latex_name, latex_size, places
 
 NAME_AT_END = r"(?:(?<!\^\{)\\[A-Za-z]+|[A-Za-z]|_\{[^{}]*\}|\U0001d7cf)$"  # C (x + y) would read as a call
@@ -73,6 +88,7 @@ def latex(math: Math) -> str:
 
 def number(value: Fraction | float) -> str:
     """3, 0.1, 1/3 as a fraction, 2·10⁻⁵."""
+    value = near(value)
     if parts := scientific(value):
         power = f"10^{{{parts[1]}}}"
         return power if parts[0] == "1" else rf"{parts[0]} \cdot {power}"
@@ -100,7 +116,12 @@ def _named(value: Fraction | float) -> str | None:
 def at_least(math: Math, level: int) -> str:
     """The piece, in parentheses where it binds less."""
     text, own = _print(math)
-    return text if own >= level else rf"\left({text}\right)" if r"\frac" in text else f"({text})"
+    return text if own >= level else _enclosed(text)
+
+
+def _enclosed(text: str) -> str:
+    """In parentheses as high as what they enclose."""
+    return rf"\left({text}\right)" if r"\frac" in text else f"({text})"
 
 
 def _print(math: Math) -> tuple[str, int]:
@@ -157,18 +178,20 @@ def _function(math: Math) -> tuple[str, int]:
         case Norm(of=of, frobenius=frobenius):
             return rf"\lVert {latex(of)} \rVert" + ("_F" if frobenius else ""), ATOM
         case Apply(function="where", args=(Apply(function="step", args=(inner,)), *choices)):
-            return rf"\operatorname{{where}}({latex(inner)} > 0, {', '.join(map(latex, choices))})", ATOM
+            left, relation, right = compared(inner)
+            chosen = ", ".join(map(latex, beside(tuple(choices))))
+            return rf"\operatorname{{where}}({latex(left)} {relation} {latex(right)}, {chosen})", ATOM
         case Apply(function="pow", args=(base, exponent)):
             mark = r"\odot " if rank(base) else ""
             return f"{_script_base(base)}^{{{mark}{latex(constant_of(exponent))}}}", POWER
         case Apply(function=function, args=args):
-            return f"{FUNCTIONS[function].latex}({', '.join(map(latex, args))})", ATOM
+            return FUNCTIONS[function].latex + _enclosed(", ".join(map(latex, beside(args)))), ATOM
         case Trace(of=of):
-            return rf"\operatorname{{tr}}({latex(of)})", ATOM
+            return rf"\operatorname{{tr}}{_enclosed(latex(of))}", ATOM
         case Diag(of=of) | DiagonalOf(of=of):
-            return rf"\operatorname{{diag}}({latex(of)})", ATOM
+            return rf"\operatorname{{diag}}{_enclosed(latex(of))}", ATOM
         case Vec(of=of):
-            return rf"\operatorname{{vec}}({latex(of)})", ATOM
+            return rf"\operatorname{{vec}}{_enclosed(latex(of))}", ATOM
         case Commutation(rows=rows, columns=columns):
             return f"K_{{{joined((rows, columns), latex_size)}}}", ATOM
         case Called(function=function, args=args):
@@ -194,7 +217,7 @@ def _function(math: Math) -> tuple[str, int]:
 def _script_base(math: Math) -> str:
     """What a superscript can be put on."""
     text, level = _print(math)
-    return text if level == ATOM else f"({text})"
+    return text if level == ATOM else _enclosed(text)
 
 
 def _power(math: Pow) -> tuple[str, int]:
@@ -215,6 +238,7 @@ def _fraction(math: Quotient) -> str:
     scalars, body = ((), math.top) if not isinstance(math.top, Times) else (math.top.parts[:-1], math.top.parts[-1])
     product = isinstance(body, Chain | Hadamard) and any(isinstance(p, Plus) for p in pieces(body))
     wide = any(isinstance(p, Quotient) for p in pieces(body)) or any(isinstance(s, Chain | Plus) for s in scalars)
+    product = product or (isinstance(body, Plus) and not all(isinstance(s, Num) for s in scalars))
     if rank(math.top) == 0 or not (wide or (product and _made_of_symbols(math.bottom))):
         sign, top = _signed(math.top)
         return rf"{sign}\frac{{{top}}}{{{latex(math.bottom)}}}"

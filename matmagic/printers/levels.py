@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..notation import Called, Chain, Hadamard, Indexed, Math, Num, Quotient, SumOver, rank
+from ..notation import Called, Chain, Hadamard, Indexed, Math, Num, Plus, Quotient, SumOver, rank
+from ..summing import is_negative, negated
+from ..writing import constant_of
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 
@@ -44,6 +46,34 @@ def called(template: str, args: list[str], mark: str = "", rows: bool = False) -
     written = template.split("¦")[-1 if rows else 0]
     whole = written if "□" in written else f"{written}@(□)"
     return whole.replace("@", mark).replace("□", ", ".join(args))
+
+
+def near(value: Fraction | float) -> Fraction | float:
+    """A float as the short fraction from which only rounding parts it.
+
+    >>> near(2.9999999999999996), near(0.3333333333333333), near(0.1234567890123)
+    (Fraction(3, 1), Fraction(1, 3), 0.1234567890123)
+    """
+    if isinstance(value, Fraction) or not 1e-9 < abs(value) < 1e9:
+        return value
+    short = Fraction(value).limit_denominator(1000)
+    return short if abs(float(short) - value) <= 4e-16 * abs(value) else value
+
+
+def beside(args: tuple[Math, ...]) -> tuple[Math, ...]:
+    """The arguments of a function of several: c for c 𝟏 beside one whose entries differ."""
+    plain = tuple(constant_of(a) for a in args)
+    return args if all(rank(a) == 0 for a in plain) else plain
+
+
+def compared(math: Math) -> tuple[Math, str, Math]:
+    """m > 0 with what is negative on the other side: a − b > 0 as a > b, c 𝟏 − a > 0 as a < c."""
+    parts = math.parts if isinstance(math, Plus) else (math,)
+    left = [p for p in parts if not is_negative(p)]
+    right = [negated(p) for p in parts if is_negative(p)]
+    sides = [Plus(tuple(side)) if len(side) > 1 else side[0] if side else Num(Fraction(0)) for side in (left, right)]
+    more, less = (constant_of(side) for side in sides)
+    return (less, "<", more) if rank(more) < rank(less) or not left else (more, ">", less)
 
 
 def scientific(value: Fraction | float) -> tuple[str, int] | None:

@@ -53,7 +53,22 @@ from ..notation import (
     rank,
 )
 from ..writing import constant_of, transpose, transposes
-from .levels import ATOM, CALLED, CONSTANTS, POWER, PRODUCT, SUM, called, constant, decimal, factors, scientific
+from .levels import (
+    ATOM,
+    CALLED,
+    CONSTANTS,
+    POWER,
+    PRODUCT,
+    SUM,
+    beside,
+    called,
+    compared,
+    constant,
+    decimal,
+    factors,
+    near,
+    scientific,
+)
 from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, joined, places, text_name, text_size
 
 RAISED = {"ᵀ", *SUPERSCRIPTS.values()}
@@ -71,6 +86,7 @@ def text(math: Math) -> str:
 
 def number(value: Fraction | float) -> str:
     """3, 0.1, ½, 1/3, 2·10⁻⁵."""
+    value = near(value)
     sign, value = ("−", -value) if value < 0 else ("", value)
     if parts := scientific(value):
         power = f"10{superscript(str(parts[1]))}"
@@ -159,12 +175,13 @@ def _function(math: Math) -> tuple[str, int]:
         case Norm(of=of, frobenius=frobenius):
             return f"‖{text(of)}‖" + ("_F" if frobenius else ""), ATOM
         case Apply(function="where", args=(Apply(function="step", args=(inner,)), *choices)):
-            return f"where({text(inner)} > 0, {', '.join(map(text, choices))})", ATOM
+            left, relation, right = compared(inner)
+            return f"where({text(left)} {relation} {text(right)}, {', '.join(map(text, beside(tuple(choices))))})", ATOM
         case Apply(function="pow", args=(base, exponent)):
             mark = "^⊙" if rank(base) else "^"
             return f"{at_least(base, ATOM)}{mark}{at_least(constant_of(exponent), ATOM)}", POWER
         case Apply(function=function, args=args):
-            return f"{FUNCTIONS[function].text}({', '.join(map(text, args))})", ATOM
+            return f"{FUNCTIONS[function].text}({', '.join(map(text, beside(args)))})", ATOM
         case Trace(of=of):
             return f"tr({text(of)})", ATOM
         case Diag(of=of) | DiagonalOf(of=of):
