@@ -51,10 +51,12 @@ class Float64(TorchFunctionMode):
         super().__init__()
         self.replacements = replacements
         self.lifted: dict[int, tuple[Tensor, Tensor]] = {}  # kept alive, since ids are reused
+        self.narrow = False  # whether f asked for float32
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True  # an error in the call is the user's
-        func = Tensor.double if func is Tensor.float else func
+        if func is Tensor.float:
+            func, self.narrow = Tensor.double, True
         return self.apply(func, self.replaced(args), self.replaced(kwargs or {}))
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -65,6 +67,7 @@ class Float64(TorchFunctionMode):
     def replaced(self, value: Any) -> Any:
         """The same arguments with tensors and float32 exchanged."""
         if value is torch.float32:
+            self.narrow = True
             return torch.float64
         if isinstance(value, Tensor):
             found = self.replacements.get(id(value), value)
@@ -172,6 +175,10 @@ def _called(subject: Callee, inputs: Mapping[str, Tensor], running: Running) -> 
             value = stop.value
         except RecursionError as error:
             raise ResultError(f"{subject.name} calls itself without end", f"RecursionError: {error}") from None
+        except AssertionError as error:
+            if "not compiled" not in str(error):
+                raise
+            raise ResultError(f"{subject.name} asks for a device that is not here", f"torch: {error}") from None
     return checked(subject, value)
 
 

@@ -108,6 +108,10 @@ def hint(error: BaseException, namespace: Mapping[str, Any], cell: Cell | None =
     rows = [(is_tensor(namespace[n]), n in here, s, n) for n in namespace if (s := _similarity(name, n, namespace))]
     if rows:
         error.add_note(f"did you mean {max(rows)[3]}?")
+    else:
+        error.add_note(
+            f"{name} is neither in the cell nor in the notebook; a tensor of that name there would be a constant"
+        )
 
 
 def _similarity(missing: str, known: str, namespace: Mapping[str, Any]) -> float:

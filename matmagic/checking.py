@@ -39,24 +39,17 @@ from .options import Options, nearest
 from .printers.names import latex_name, text_name
 from .printers.text import text
 from .reading.code import read_code
+from .remarks import Note, remarks
 from .rendering import notation
 from .shapes import Shapes
 from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
-from .verify import Verdict, draws, far_draw, own_draw, roughness, traced_draw, verify
+from .verify import Verdict, draws, far_draw, traced_draw, verify
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
-
-
-@dataclass(frozen=True)
-class Note:
-    """A remark on the result: what was assumed, warned of, or could not be done."""
-
-    kind: str  # "assumed", "warning", "limit", "precision"
-    text: str
 
 
 def with_implied_order(options: Options, subject: Subject) -> Options:
@@ -445,25 +438,11 @@ class Check:
         self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative], held: bool = False
     ) -> tuple[Note, ...]:
         """Everything a user should know about how this was found."""
-        name, others = self.subject.name, self.subject.others
+        name = self.subject.name
         notes = [Note("assumed", note) for note in self.shapes.notes]
-        notes += [
-            Note("assumed", f"{argument} taken {property_words(prop)}: {name} needs it")
-            for argument, prop in assumed.items()
-        ]
-        if others:
-            notes.append(Note("assumed", f"checked {name}, the last function; --function {others[-1]} checks another"))
-        known = {**self.subject.namespace, **self.subject.reads}
-        single = [n for n in self.shapes.of if getattr(known.get(n), "dtype", None) == torch.float32]
-        if single and self.shapes.values:
-            notes.append(Note("precision", f"checked in float64; {', '.join(single)}: float32 in the notebook"))
-        imaginary = [n for n in self.shapes.of if isinstance(known.get(n), Tensor) and known[n].is_complex()]
-        notes += [Note("warning", f"{n} is complex in the notebook: this is for a real {n}") for n in imaginary]
-        own = own_draw(self.shapes, self.assume)
-        if own and (rough := roughness(self.subject, own)):
-            notes.append(Note("warning", f"{name} {rough} at the notebook's values: what is shown there is autograd's"))
-        rows = [n for n, shape in self.shapes.of.items() if len(shape) == 2 and shape[0] == 1 != shape[1]]
-        notes += [Note("assumed", f"{row} is a row; formulas write every vector as a column") for row in rows]
+        taken = [f"{argument} taken {property_words(prop)}: {name} needs it" for argument, prop in assumed.items()]
+        notes += [Note("assumed", said) for said in taken]
+        notes += remarks(self.subject, self.shapes, self.assume, self.draws[0])
         notes += self.structured(derivatives)
         notes += [Note("limit", f"no derivative by {variable}: {why}") for variable, why in self.refused.items()]
         parted = self.parted(derivatives, held)

@@ -153,7 +153,13 @@ class GradcheckMagics(Magics):
 
         code = getattr(subject.function, "__code__", None)
         with self.shown_as_in_a_cell(getattr(code, "co_filename", "")):
-            return check(subject, options)
+            try:
+                return check(subject, options)
+            except (ValueError, IndexError, AssertionError, RuntimeError) as error:
+                if not getattr(error, "__notes__", None):
+                    asked = " ".join(f"{name}=n" for name in subject.parameters)
+                    error.add_note(f'if it needs other shapes, say them: --shapes "{asked}"')
+                raise
 
     @contextmanager
     def shown_as_in_a_cell(self, file: str = "") -> Iterator[None]:

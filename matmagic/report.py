@@ -15,7 +15,7 @@ from torch import Tensor
 
 from . import static
 from .capture import Subject, subject_of
-from .checking import Check, Note, with_implied_order
+from .checking import Check, with_implied_order
 from .derivative import Derivative
 from .domains import domain_of
 from .errors import OptionError
@@ -25,6 +25,7 @@ from .options import Options, nearest, parse_assume, parse_names, parse_shapes
 from .printers.latex import latex
 from .printers.names import latex_name, latex_space, text_name, text_space
 from .printers.text import text
+from .remarks import Note
 from .shapes import find_shapes, shape_text
 from .state import leave_no_trace
 

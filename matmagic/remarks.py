@@ -1,0 +1,86 @@
+"""What a user should know about how a function was called: defaults, precision, values that are no draw, changes in place.
+
+In: a Subject with its Shapes, what is assumed of its arguments, and an input on which it runs.  Out: a Note for each.
+Not known here: derivatives.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .autograd import copies
+from .calling import Running, call, replacements
+from .capture import Subject
+from .shapes import Shapes
+from .verify import own_draw, roughness
+
+SHOWN = 40  # characters of a default
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark on the result: what was assumed, warned of, or could not be done."""
+
+    kind: str  # "assumed", "warning", "limit", "precision"
+    text: str
+
+
+def remarks(
+    subject: Subject, shapes: Shapes, assume: Mapping[str, str], inputs: Mapping[str, Tensor]
+) -> Iterator[Note]:
+    """How the function was called."""
+    if subject.others:
+        last = subject.others[-1]
+        yield Note("assumed", f"checked {subject.name}, the last function; --function {last} checks another")
+    yield from (Note("assumed", line) for line in _defaults(subject))
+    for name, shape in shapes.of.items():
+        if len(shape) == 2 and shape[0] == 1 != shape[1]:
+            yield Note("assumed", f"{name} is a row; formulas write every vector as a column")
+    yield from _values(subject, shapes, assume)
+    yield from _run(subject, shapes, inputs)
+
+
+def _defaults(subject: Subject) -> Iterator[str]:
+    """Arguments that nobody gave."""
+    for name, value in subject.defaults.items():
+        plain = isinstance(value, int | float | str | None) and name not in subject.borrowed
+        if plain and name not in subject.reads and len(repr(value)) <= SHOWN:
+            yield f"{name} = {value!r}, its default"
+    for name, parameter in subject.signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            yield f"**{name} is left empty"
+
+
+def _values(subject: Subject, shapes: Shapes, assume: Mapping[str, str]) -> Iterator[Note]:
+    """What the notebook's own tensors are, where a formula isn't for them as they are."""
+    known = {**subject.namespace, **subject.reads}
+    tensors = {name: known[name] for name in shapes.of if isinstance(known.get(name), Tensor)}
+    single = [name for name, tensor in tensors.items() if tensor.dtype == torch.float32]
+    if single and shapes.values:
+        yield Note("precision", f"checked in float64; {', '.join(single)}: float32 in the notebook")
+    for name, tensor in tensors.items():
+        if tensor.is_complex():
+            yield Note("warning", f"{name} is complex in the notebook: this is for a real {name}")
+    own = own_draw(shapes, assume)
+    if own and (rough := roughness(subject, own)):
+        yield Note("warning", f"{subject.name} {rough} at the notebook's values: what is shown there is autograd's")
+
+
+def _run(subject: Subject, shapes: Shapes, inputs: Mapping[str, Tensor]) -> Iterator[Note]:
+    """What f did with its inputs: changed them in place, computed in float32."""
+    own = copies(inputs)
+    running = Running(replacements(subject, own))
+    call(subject, own, running)
+    changed = [name for name, tensor in inputs.items() if not torch.equal(own[name], tensor)]
+    if changed:
+        listed = ", ".join(changed)
+        yield Note(
+            "warning", f"{subject.name} changes {listed} in place: it ran on copies, derivatives are by what goes in"
+        )
+    if running.narrow:
+        yield Note("precision", f"checked in float64, where {subject.name} asks for float32")
