@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import count
+from itertools import product as cartesian
 from typing import Protocol
 
 import torch
@@ -38,7 +39,7 @@ from .expr import (
     transpose,
 )
 from .kinds import functions_in, functions_of, keyed, kind_of
-from .lengths import Size
+from .lengths import Size, length
 from .simplify import expand
 from .twins import twin
 from .walk import leaves, ordered, resized, size_letters, substitute, transform
@@ -49,8 +50,11 @@ BENT = frozenset(  # with another formula beyond some place, which no few values
     "max min argmax argmin sorted sorting".split()
 )
 LONGEST = 150  # parts of a function that is looked up in other forms than its own
+_SIZE_SETS = (  # distinct, so that a transposed binding can't pass; any two letters in either order in two of them
+    (3, 5, 4, 7, 6, 8, 9), (5, 4, 6, 3, 8, 7, 10), (4, 6, 5, 8, 7, 3, 9), (7, 3, 9, 6, 5, 8, 4),
+)  # fmt: skip
+_SIZES_OF_VALUES = (1.0, 0.1)  # of positive ones: with small ones Ax < b, and p < 1
 _SPREADS = (1.0, 20.0)  # of the values with signs at each set of sizes
-_SIZE_SETS = ((3, 5, 4, 7, 6, 8, 9), (5, 4, 6, 3, 8, 7, 10))  # distinct, so that a transposed binding can't pass
 
 
 class Rule(Protocol):
@@ -107,12 +111,19 @@ class Bound:
     def put_in(self, node: Node) -> Node:
         """An expression of the row in the user's names and sizes."""
         values = {**self.bindings, self.identity.wrt: self.variable}
-        sizes: dict[str, Size] = {}
-        for name, own in leaves(node).items():
-            sizes.update(
-                (old, new) for old, new in zip(own.shape, values[name].shape, strict=True) if isinstance(old, str)
-            )
-        return substitute(resized(node, sizes), values)
+        return substitute(resized(node, self._sizes(node)), values)
+
+    def _sizes(self, node: Node) -> dict[str, Size]:
+        """What the row's size letters in an expression stand for."""
+        values = {**self.bindings, self.identity.wrt: self.variable}
+        pairs = ((own.shape, values[name].shape) for name, own in leaves(node).items())
+        return {old: new for own, users in pairs for old, new in zip(own, users, strict=True) if isinstance(old, str)}
+
+    def fits(self, sizes: Mapping[str, int]) -> bool:
+        """Whether sizes of the user's letters keep the row's conditions, such as m >= n."""
+        own = self._sizes(self.identity.node)
+        asked = (condition.split(" >= ") for condition in self.identity.conditions if " >= " in condition)
+        return all(length(own[larger], sizes) >= length(own[smaller], sizes) for larger, smaller in asked)
 
 
 def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
@@ -278,7 +289,7 @@ def _negative(node: Sum, variable: Leaf) -> bool:
 
 
 def _proved(bound: Bound, node: Node, order: int) -> bool:
-    """The row's function with its bindings equals f, and its derivative f's, at two sets of sizes."""
+    """The row's function with its bindings equals f, and its derivative f's, at two sets of sizes where they are defined."""
     derivative = node
     for _ in range(order):
         derivative = differentiate(derivative, bound.variable)
@@ -288,39 +299,52 @@ def _proved(bound: Bound, node: Node, order: int) -> bool:
     least = max((at for at in positions if isinstance(at, int)), default=0)
     named = {name: own for pair in pairs for part in pair for name, own in leaves(part).items()}
     bent = bool(functions_in(node))  # a polynomial is known by its values at positive numbers
-    for numbers, spread in zip(_SIZE_SETS, _SPREADS, strict=True):
+    proofs = 0
+    for scale, numbers in cartesian(_SIZES_OF_VALUES, _SIZE_SETS):
         if len(letters) > len(numbers):
             return False
         sizes = {letter: least + n for letter, n in zip(letters, numbers, strict=False)}
+        if not bound.fits(sizes):
+            continue
         generator = torch.Generator().manual_seed(numbers[0])
-        positive = {name: _sample(own, sizes, generator) for name, own in named.items()}
-        if not _agree(pairs, positive, sizes, everywhere=True):
+        positive = {name: scale * _sample(own, sizes, generator) for name, own in named.items()}
+        agreed = _agree(pairs, positive, sizes, everywhere=True)
+        if agreed is None:
+            continue
+        signed = {name: _signs(value, _SPREADS[proofs], generator) for name, value in positive.items()}
+        if not agreed or (bent and _agree(pairs, signed, sizes, everywhere=False) is False):
             return False
-        signed = {name: _signs(value, spread, generator) for name, value in positive.items()}
-        if bent and not _agree(pairs, signed, sizes, everywhere=False):
-            return False
-    return True
+        proofs += 1
+        if proofs == len(_SPREADS):
+            return True
+    return False
 
 
 def _agree(
     pairs: Sequence[tuple[Node, Node]], values: Mapping[str, Tensor], sizes: Mapping[str, int], everywhere: bool
-) -> bool:
-    """Whether f and its derivative equal the row's: at each entry, or at those where f has a value."""
+) -> bool | None:
+    """Whether f and its derivative equal the row's where f has values; None where it has none, or not everywhere."""
     for ours, theirs in pairs:
         try:
             one = evaluate(ours, values, sizes)
         except RuntimeError:  # a factorisation that these values don't have
-            return not everywhere
+            return None
+        known = one.isfinite()
+        if everywhere and not bool(known.all()):
+            return None
         try:
             other = evaluate(theirs, values, sizes)
         except RuntimeError:
             return False
-        known = one.isfinite()
-        if one.shape != other.shape or (everywhere and not bool(known.all())):
-            return False
-        if not torch.allclose(one[known], other[known], TOLERANCE, TOLERANCE):
+        if one.shape != other.shape or not _near(one[known], other[known]):
             return False
     return True
+
+
+def _near(one: Tensor, other: Tensor) -> bool:
+    """Equal up to rounding, beside the largest entry."""
+    largest = float(one.abs().max()) if one.numel() else 0.0
+    return torch.allclose(one, other, TOLERANCE, TOLERANCE * max(1.0, largest))
 
 
 def _sample(own: Leaf, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:

@@ -13,9 +13,14 @@ import itertools
 import re
 from pathlib import Path
 
+from matmagic.differential import differential
+from matmagic.differentiate import differentiate
+from matmagic.expr import leaf
 from matmagic.identities import Identity, identities
 from matmagic.printers.text import text
 from matmagic.rendering import notation
+from matmagic.simplify import simplify, written_out
+from matmagic.walk import leaves
 
 README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- identities: python tests/identity_table.py --write -->", "<!-- end of identities -->"
@@ -31,10 +36,27 @@ def typeset(row: Identity, code: str) -> str:
     return text(notation(row.read(code), collect=False))
 
 
-def gradient(row: Identity) -> str:
-    """The gradient, what it becomes under a further condition, and where it holds."""
-    cases = [f"{typeset(row, code)} if {condition}" for condition, code in row.simpler.items()]
-    return "; ".join([typeset(row, row.gradient), *cases, *(f"for {c}" for c in row.conditions)])
+def function(row: Identity) -> str:
+    """The function; of a row for several numbers or functions the first one, and what else it stands for."""
+    first, *others = row.instances
+    return f"{typeset(first, first.function)} and {len(others)} more" if others else typeset(first, first.function)
+
+
+def derivative(row: Identity) -> str:
+    """The derivative, what it becomes under a further condition, and where it holds."""
+    first = row.instances[0]
+    own = typeset(first, first.gradient) if len(first.gradient_node.shape) < 3 else moved(first)
+    cases = [f"{typeset(first, code)} if {condition}" for condition, code in first.simpler.items()]
+    cases += [f"{typeset(first, code)} by the entries of a {kind} {row.wrt}" for kind, code in first.structured.items()]
+    return "; ".join([own, *cases, *(f"for {c}" for c in row.conditions)])
+
+
+def moved(row: Identity) -> str:
+    """A derivative with more than two indices as a differential: "dF = A dX B"; of a gradient, that of the gradient."""
+    variable = leaves(row.node)[row.wrt]
+    node = row.node if row.order == 1 else differentiate(row.node, variable)
+    step = differential(node, variable, leaf(f"d{row.wrt}", variable.shape))
+    return f"{'dF' if row.order == 1 else 'd∇f'} = {text(notation(written_out(simplify(step)), collect=False))}"
 
 
 def markdown(words: str) -> str:
@@ -48,9 +70,9 @@ def table() -> str:
     for name, group in itertools.groupby(identities(), subject):
         rows = list(group)
         lines = [f"<details><summary>{name} ({len(rows)})</summary>", ""]
-        lines += ["| identity | function | by | gradient | source |", "| --- | --- | --- | --- | --- |"]
+        lines += ["| identity | function | by | derivative | source |", "| --- | --- | --- | --- | --- |"]
         for row in rows:
-            cells = (row.name, typeset(row, row.function), row.wrt, gradient(row), row.source)
+            cells = (row.name, function(row), row.wrt, derivative(row), row.source)
             lines.append("| " + " | ".join(map(markdown, cells)) + " |")
         blocks.append("\n".join([*lines, "", "</details>"]))
     return "\n".join(blocks)

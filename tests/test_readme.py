@@ -12,13 +12,8 @@ from pathlib import Path
 import identity_table
 import nbformat
 import pytest
-import torch
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
-
-from matmagic.evaluate import evaluate
-from matmagic.identities import Identity, identities
-from matmagic.lengths import Size
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -89,31 +84,6 @@ print(gradcheck(f, wrt="y")["y"].identity.name)
 
 def test_the_table_is_up_to_date() -> None:
     assert identity_table.replaced(README) == README, "run: python tests/identity_table.py --write"
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    """`torch.eye` of a row counts in float64."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
-@pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("row", identities(), ids=lambda row: row.name)
-def test_the_table_is_typeset_from_the_right_function(row: Identity) -> None:
-    """What is typeset has the value of the row's code, and so for every simpler case."""
-    generator = torch.Generator().manual_seed(1)
-    values = {name: torch.rand([*map(concrete, shape)], generator=generator) for name, shape in row.shapes.items()}
-    columns = {name: value[:, None] if value.dim() == 1 else value for name, value in values.items()}
-    for code in (row.function, row.gradient, *row.simpler.values()):
-        printed = evaluate(row.read(code), values, SIZES)
-        torch.testing.assert_close(printed.squeeze(), row.callable(code)(**columns).squeeze())
-
-
-def concrete(size: Size) -> int:
-    return SIZES[size] if isinstance(size, str) else size
 
 
 def test_a_stale_table_is_seen() -> None:

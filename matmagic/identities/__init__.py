@@ -11,25 +11,23 @@ that clash, two rows for one function) is refused then.  Sources: "Matrix Cookbo
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from typing import Any
-
-import torch
-import torch.nn.functional as F
 
 from ..canonical import Pattern, pattern
 from ..expr import Node
 from ..lengths import Size
-from .reading import read
+from .reading import NAMED, computed, read
 
-SUBJECTS = (
-    "vectors", "matrices", "traces", "norms", "losses",
-)  # fmt: skip
+SUBJECTS = """
+    vectors matrices traces determinants inverses eigenvalues norms entrywise losses statistics learning hessians
+""".split()
 _WORD = r"(?<![\w.]){}(?!\w)"
 
 
@@ -68,13 +66,15 @@ class Identity:
                 code = re.sub(_WORD.format(word), text, code)
             return code
 
-        simpler = {condition: put(code) for condition, code in self.simpler.items()}
-        return replace(self, function=put(self.function), gradient=put(self.gradient), simpler=simpler, each=())
+        return replace(
+            self, function=put(self.function), gradient=put(self.gradient), each=(),
+            simpler={condition: put(code) for condition, code in self.simpler.items()},
+            structured={kind: put(code) for kind, code in self.structured.items()},
+        )  # fmt: skip
 
     def callable(self, code: str) -> Callable[..., Any]:
         """A torch expression of the row as a function of its symbols.  Rows of the package only: the text is run."""
-        found: Callable[..., Any] = eval(f"lambda {', '.join(self.shapes)}: {code}", {"torch": torch, "F": F})
-        return found
+        return computed(code, self.shapes)
 
     def read(self, code: str) -> Node:
         """An expression of the row in index notation.  Raises ValueError, naming file and line, where it makes no sense."""
@@ -130,21 +130,24 @@ def identity(
     caller = sys._getframe(1)
     place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     parsed = _parsed(shapes)
-    words = {word for one in each for word in one}
-    used = _symbols(function, words)
     if name in _rows:
         raise ValueError(f"{place}: the name {name!r} is taken by {_rows[name].place}")
-    if used != set(parsed) or wrt not in parsed:
-        raise ValueError(f"{place}: {name!r} uses {sorted(used)}, its shapes name {sorted(parsed)}, wrt is {wrt!r}")
     if bool(gradient) == bool(hessian):
         raise ValueError(f"{place}: {name!r} needs a gradient or a Hessian")
-    stray = _symbols(" ; ".join([gradient, hessian, *(simpler or {}).values()]), words) - set(parsed)
-    if stray:
-        raise ValueError(f"{place}: the derivative of {name!r} uses {sorted(stray)}, which its shapes do not name")
-    _rows[name] = Identity(
+    row = Identity(
         name, function, wrt, gradient or hessian, parsed, source, 2 if hessian else 1, conditions,
         simpler or {}, structured or {}, note, tuple(each), place,
     )  # fmt: skip
+    words = [text for one in each for text in one.values()]
+    used = (_symbols(function) - {word for one in each for word in one}) | _symbols(*words)
+    if used != set(parsed) or wrt not in parsed:
+        raise ValueError(f"{place}: {name!r} uses {sorted(used)}, its shapes name {sorted(parsed)}, wrt is {wrt!r}")
+    stray = (
+        _symbols(row.gradient, *row.simpler.values(), *row.structured.values()) - used - {w for o in each for w in o}
+    )
+    if stray:
+        raise ValueError(f"{place}: the derivative of {name!r} uses {sorted(stray)}, which its shapes do not name")
+    _rows[name] = row
 
 
 def values(**words: str) -> tuple[dict[str, str], ...]:
@@ -153,10 +156,16 @@ def values(**words: str) -> tuple[dict[str, str], ...]:
     return tuple({word: number} for number in numbers.split())
 
 
-def _symbols(code: str, words: Iterable[str] = ()) -> set[str]:
-    """The names in torch code; not those of keywords and what stands in quotes."""
-    bare = re.sub(r'"[^"]*"', "", code)
-    return set(re.findall(r"(?<![\w.])[A-Za-z]\w*(?!\w|=[^=])", bare)) - {"torch", "F", "True", "None", *words}
+def _symbols(*codes: str) -> set[str]:
+    """The free names in torch code, without those of functions."""
+    return set().union(*map(_names, codes)) - {"torch", "F", *NAMED}
+
+
+@cache
+def _names(code: str) -> frozenset[str]:
+    nodes = list(ast.walk(ast.parse(code, mode="eval")))
+    bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name)) - bound
 
 
 def _parsed(shapes: str) -> dict[str, tuple[Size, ...]]:

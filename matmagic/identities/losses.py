@@ -1,19 +1,87 @@
-"""Least squares in its forms."""
+"""Least squares in its forms, and the losses of linear models.
+
+Factors such as ½ and 1/m, which many texts put in front, are left to the match: a multiple of a row is found by it.
+"""
 
 from . import identity
 
+# fmt: off
 identity("least squares", "((A @ x - b) ** 2).sum()", wrt="x", gradient="2 * A.T @ (A @ x - b)",
-         shapes="x: n, A: m n, b: m", source="Matrix Cookbook (84), W = I")  # fmt: skip
-identity("weighted least squares", "(A @ x - b).T @ W @ (A @ x - b)", wrt="x", gradient="A.T @ (W + W.T) @ (A @ x - b)",
-         shapes="x: n, A: m n, b: m, W: m m", simpler={"W symmetric": "2 * A.T @ W @ (A @ x - b)"},
-         source="Matrix Cookbook (84)")  # fmt: skip
-identity("ridge regression", "((A @ x - b) ** 2).sum() + c * x.T @ x", wrt="x", gradient="2 * A.T @ (A @ x - b) + 2 * c * x",
-         shapes="x: n, A: m n, b: m, c: ", source="Matrix Cookbook (84) and (131)")  # fmt: skip
-identity("mean squared error", "((A @ x - b) ** 2).mean()", wrt="x", gradient="2 * A.T @ (A @ x - b) / A.shape[0]",
-         shapes="x: n, A: m n, b: m", source="Matrix Cookbook (84), W = I / m")  # fmt: skip
-identity("least squares by the matrix", "((X @ a - b) ** 2).sum()", wrt="X", gradient="2 * (X @ a - b) @ a.T",
-         shapes="X: m n, a: n, b: m", source="Matrix Cookbook (88), W = I")  # fmt: skip
-identity("least squares (matrix unknown)", "((A @ X - B) ** 2).sum()", wrt="X", gradient="2 * A.T @ (A @ X - B)",
-         shapes="X: n k, A: m n, B: m k", source="Matrix Cookbook (119)")  # fmt: skip
+         shapes="x: n, A: m n, b: m", source="Matrix Cookbook (84), W = I")
+identity("mean squared error", "((A @ x - b) ** 2).mean()", wrt="x",
+         gradient="2 * A.T @ (A @ x - b) / A.shape[0]",
+         shapes="x: n, A: m n, b: m", source="Matrix Cookbook (84), W = I / m")
+identity("weighted least squares", "(w * (A @ x - b) ** 2).sum()", wrt="x",
+         gradient="2 * A.T @ (w * (A @ x - b))", shapes="x: n, A: m n, b: m, w: m", source="Matrix Cookbook (84), W = diag(w)")
+identity("generalised least squares", "(A @ x - b).T @ W @ (A @ x - b)", wrt="x",
+         gradient="A.T @ (W + W.T) @ (A @ x - b)", shapes="x: n, A: m n, b: m, W: m m",
+         simpler={"W symmetric": "2 * A.T @ W @ (A @ x - b)"}, source="Matrix Cookbook (84)")
+identity("generalised least squares by the matrix", "(X @ a - b).T @ W @ (X @ a - b)", wrt="X",
+         gradient="(W + W.T) @ (X @ a - b) @ a.T", shapes="X: m n, a: n, b: m, W: m m",
+         simpler={"W symmetric": "2 * W @ (X @ a - b) @ a.T"}, source="Matrix Cookbook (88)")
+identity("ridge regression", "((A @ x - b) ** 2).sum() + c * x.T @ x", wrt="x",
+         gradient="2 * A.T @ (A @ x - b) + 2 * c * x", shapes="x: n, A: m n, b: m, c: ",
+         source="Matrix Cookbook (84) and (131)")
+identity("ridge regression with the mean squared error", "((A @ x - b) ** 2).mean() + c * x.T @ x", wrt="x",
+         gradient="2 * A.T @ (A @ x - b) / A.shape[0] + 2 * c * x", shapes="x: n, A: m n, b: m, c: ",
+         source="Matrix Cookbook (84) and (131)")
+identity("Tikhonov regularisation", "((A @ x - b) ** 2).sum() + ((T @ x) ** 2).sum()", wrt="x",
+         gradient="2 * A.T @ (A @ x - b) + 2 * T.T @ T @ x", shapes="x: n, A: m n, b: m, T: k n",
+         source="Matrix Cookbook (84) and (81)")
+identity("lasso", "((A @ x - b) ** 2).sum() + c * x.abs().sum()", wrt="x",
+         gradient="2 * A.T @ (A @ x - b) + c * torch.sign(x)", shapes="x: n, A: m n, b: m, c: ",
+         conditions=("x without zeros",), source="Matrix Cookbook (84) and the l1 norm",
+         note="a subgradient where an entry is 0")
+identity("least absolute deviations", "(A @ x - b).abs().sum()", wrt="x", gradient="A.T @ torch.sign(A @ x - b)",
+         shapes="x: n, A: m n, b: m", conditions=("residuals nonzero",), source="chain rule with the l1 norm")
+identity("least squares by the matrix", "((X @ a - b) ** 2).sum()", wrt="X",
+         gradient="2 * (X @ a - b) @ a.T", shapes="X: m n, a: n, b: m", source="Matrix Cookbook (88), W = I")
+identity("least squares (matrix unknown)", "((A @ X - B) ** 2).sum()", wrt="X",
+         gradient="2 * A.T @ (A @ X - B)", shapes="X: n k, A: m n, B: m k", source="Matrix Cookbook (119)")
 identity("least squares (right factor)", "((X @ A - B) ** 2).sum()", wrt="X", gradient="2 * (X @ A - B) @ A.T",
-         shapes="X: m n, A: n k, B: m k", source="Matrix Cookbook (119)")  # fmt: skip
+         shapes="X: m n, A: n k, B: m k", source="Matrix Cookbook (119)")
+identity("least squares (transposed unknown)", "((A @ X.T - B) ** 2).sum()", wrt="X",
+         gradient="2 * (A @ X.T - B).T @ A", shapes="X: n k, A: m k, B: m n", source="Matrix Cookbook (119) with (44)")
+identity("mean squared error (matrix unknown)", "((A @ X - B) ** 2).mean()", wrt="X",
+         gradient="2 * A.T @ (A @ X - B) / (A.shape[0] * X.shape[1])", shapes="X: n k, A: m n, B: m k",
+         source="Matrix Cookbook (119)")
+identity("ridge regression (matrix unknown)", "((A @ X - B) ** 2).sum() + c * (X ** 2).sum()", wrt="X",
+         gradient="2 * A.T @ (A @ X - B) + 2 * c * X", shapes="X: n k, A: m n, B: m k, c: ",
+         source="Matrix Cookbook (119) and (132)")
+identity("least squares by the bias", "((A + x.T - B) ** 2).sum()", wrt="x",
+         gradient="2 * (A + x.T - B).sum(0)[:, None]", shapes="x: k, A: m k, B: m k", source="Matrix Cookbook (85), for each row")
+identity("Huber loss", 'F.huber_loss(A @ x, b, reduction="sum")', wrt="x",
+         gradient="A.T @ torch.clamp(A @ x - b, -1, 1)", shapes="x: n, A: m n, b: m",
+         source="chain rule with the derivative of the Huber function")
+identity("log-cosh loss", "torch.log(torch.cosh(A @ x - b)).sum()", wrt="x", gradient="A.T @ torch.tanh(A @ x - b)",
+         shapes="x: n, A: m n, b: m", source="chain rule with the derivative of log cosh")
+identity("hinge loss", "torch.relu(1 - y * (X @ w)).sum()", wrt="w",
+         gradient="-X.T @ (1.0 * (y * (X @ w) < 1) * y)", shapes="w: n, X: m n, y: m", conditions=("no margin is 1",),
+         source="chain rule with the derivative of relu", note="y holds ±1; a subgradient where a margin is 1")
+identity("squared hinge loss", "(torch.relu(1 - y * (X @ w)) ** 2).sum()", wrt="w",
+         gradient="-2 * X.T @ (torch.relu(1 - y * (X @ w)) * y)", shapes="w: n, X: m n, y: m",
+         source="chain rule with the derivative of relu", note="y holds ±1")
+identity("exponential loss", "torch.exp(-y * (X @ w)).sum()", wrt="w", gradient="-X.T @ (y * torch.exp(-y * (X @ w)))",
+         shapes="w: n, X: m n, y: m", source="chain rule with the derivative of exp", note="y holds ±1")
+identity("logistic loss", "(F.softplus(X @ w) - y * (X @ w)).sum()", wrt="w",
+         gradient="X.T @ (torch.sigmoid(X @ w) - y)", shapes="w: n, X: m n, y: m",
+         source="chain rule with the derivatives of softplus and the sigmoid", note="y holds 0 and 1")
+identity("logistic loss with signs", "F.softplus(-y * (X @ w)).sum()", wrt="w",
+         gradient="-X.T @ (y * torch.sigmoid(-y * (X @ w)))", shapes="w: n, X: m n, y: m",
+         source="chain rule with the derivative of softplus", note="y holds ±1")
+identity("binary cross-entropy by logits", "(F.softplus(z) - y * z).sum()", wrt="z", gradient="torch.sigmoid(z) - y",
+         shapes="z: n, y: n",
+         source="derivatives of softplus and the sigmoid")
+identity("binary cross-entropy by probabilities", "-(y * torch.log(p) + (1 - y) * torch.log(1 - p)).sum()", wrt="p",
+         gradient="(p - y) / (p * (1 - p))", shapes="p: n, y: n", conditions=("p, y unit-interval",),
+         source="derivative of log")
+identity("softmax cross-entropy", "-(y * torch.log_softmax(z, 0)).sum()", wrt="z",
+         gradient="y.sum() * torch.softmax(z, 0) - y", shapes="z: n, y: n",
+         simpler={"y simplex": "torch.softmax(z, 0) - y"}, source="chain rule with log-sum-exp")
+identity("softmax cross-entropy of a normalised target", "torch.logsumexp(z, 0) - y.T @ z", wrt="z",
+         gradient="torch.softmax(z, 0) - y", shapes="z: n, y: n",
+         source="derivative of log-sum-exp",
+         note="y sums to 1")
+identity("softmax cross-entropy by weights", "-(Y * torch.log_softmax(X @ W, 1)).sum()", wrt="W",
+         gradient="X.T @ (Y.sum(1, keepdim=True) * torch.softmax(X @ W, 1) - Y)", shapes="W: n k, X: m n, Y: m k",
+         simpler={"Y one-hot": "X.T @ (torch.softmax(X @ W, 1) - Y)"}, source="chain rule with log-sum-exp")

@@ -7,7 +7,7 @@ Vectors are columns, sizes are letters throughout: `x.shape[0]` is n, whatever i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,20 +15,26 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ..expr import Node, permute, size_of
+from ..evaluate import evaluate
+from ..expr import Node, leaf, permute, size_of
 from ..lengths import Size, plus
+from ..matrix_functions import of
 from ..torch_rows import ROWS, Sizes, Traced
-from ..torch_rows.table import with_names
+from ..torch_rows.table import in_order, with_names
 from ..trace import input_leaf
 
 _NUMBERS = (101, 103, 107, 109, 113, 127)  # for the sizes, apart from every number that stands in a row
 _MAKERS = frozenset([torch.eye, torch.ones, torch.zeros, torch.arange, Tensor.expand, Tensor.reshape])
+NAMED = (
+    "polar",
+    "top_singular",
+    "argmax",
+    "argmin",
+)  # functions that torch has no short code for; see matrix_functions
 
 
-def read(
-    code: str, shapes: Mapping[str, tuple[Size, ...]], functions: Mapping[str, Callable[[Any], Any]] | None = None
-) -> Node:
-    """The expression that torch code over these symbols computes; `functions` are further names that it may call.
+def read(code: str, shapes: Mapping[str, tuple[Size, ...]]) -> Node:
+    """The expression that torch code over these symbols computes.
 
     The text is run: it is a row of the package, or was checked word by word.
     """
@@ -36,11 +42,35 @@ def read(
     reading = _Reading(dict(zip(letters, _NUMBERS, strict=False)))
     symbols = {name: Symbol(Traced(*input_leaf(name, as_column(shape))), reading) for name, shape in shapes.items()}
     with reading:
-        found = eval(code, {"torch": torch, "F": F}, {**(functions or {}), **symbols})
+        found = eval(code, {"torch": torch, "F": F, **{name: _of_symbol(name) for name in NAMED}}, symbols)
     bare = reading.bare(found)
     if not isinstance(bare, Traced):
         raise TypeError(f"{code} is a {type(found).__name__}, not a tensor")
     return permute(bare.node, [axis for group in bare.axes for axis in group])
+
+
+def computed(code: str, names: Iterable[str]) -> Callable[..., Any]:
+    """Torch code as a function of its symbols, on tensors.  The text is run, as above."""
+    found: Callable[..., Any] = eval(
+        f"lambda {', '.join(names)}: {code}", {"torch": torch, "F": F, **{name: _of_tensor(name) for name in NAMED}}
+    )
+    return found
+
+
+def _of_symbol(name: str) -> Callable[[Symbol], Symbol]:
+    def call(a: Symbol) -> Symbol:
+        whole = in_order(a.traced)
+        return Symbol(Traced(of(name, whole.node), whole.axes), a.reading)
+
+    return call
+
+
+def _of_tensor(name: str) -> Callable[[Tensor], Tensor]:
+    def call(a: Tensor) -> Tensor:
+        shape = [s for s in a.shape if s != 1]
+        return evaluate(of(name, leaf("a", shape)), {"a": a.reshape(shape)}, {}).reshape(a.shape)
+
+    return call
 
 
 def as_column(shape: tuple[Size, ...]) -> tuple[Size, ...]:
