@@ -99,9 +99,9 @@ def recorded(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> t
 def slopes_of(subject: Subject, inputs: Mapping[str, Tensor]) -> list[Tensor]:
     """The derivatives of one mixture of f's entries by every floating-point input; [] where autograd has none."""
     leaves = {n: t.clone().requires_grad_() for n, t in inputs.items() if t.is_floating_point()}
-    value = call(subject, {**copies(inputs), **{n: leaf.clone() for n, leaf in leaves.items()}})
-    mixture = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
-    with suppress(RuntimeError):
+    with suppress(RuntimeError):  # numpy, which autograd refuses, or no graph
+        value = call(subject, {**copies(inputs), **{n: leaf.clone() for n, leaf in leaves.items()}})
+        mixture = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
         found = torch.autograd.grad(value, list(leaves.values()), mixture, allow_unused=True)
         return [g.to_dense() for g in found if g is not None]
     return []
