@@ -1,4 +1,4 @@
-"""What is checked of a random function: each derivative's code against autograd, the text as a reader reads it, notes.
+"""What is checked of a random function: each derivative's code against autograd, text and LaTeX as read back, notes.
 
 Draws, autograd's derivative and its layout are this module's own; only properties are drawn by matmagic.sampling.
 """
@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from printedtext import Unreadable, says
 from randomfunctions import RandomFunction
+from readback import UNREAD, Setting, forms
 from torch import Tensor
 
 from matmagic import capture
@@ -184,7 +184,8 @@ class Found:
     with_code: int = 0
     wrong: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)  # why there is no code
-    read: int = 0  # texts read back
+    forms: int = 0  # formulas in text and LaTeX
+    unread: list[str] = field(default_factory=list)  # those that can't be read back
 
     @property
     def closed(self) -> bool:
@@ -224,7 +225,8 @@ def found_of(made: RandomFunction) -> Found:
             right = truth(own, inputs, derivative.variable)
             zero -= {derivative.variable} if float(right.abs().max()) > 1e-9 else set()
             problem = None if derivative.code is None else code_problem(derivative, own, inputs, right)
-            problem = problem or text_problem(found, derivative, right, inputs, draw)
+            if draw == 0:
+                form_problems(found, derivative, own, inputs, right)
             if problem:
                 found.wrong.append(f"by {derivative.variable}: {problem}")
                 break
@@ -273,38 +275,32 @@ def allowed(own: Running, inputs: Inputs, variable: str, right: Tensor) -> float
 
 def statement_problems(found: Found, report: Report, own: Running, draws: list[Inputs]) -> None:
     """The function's formula, where a reader would read something else."""
-    if report.statement_text is None:
-        return
-    line = report.statement_text.partition(" = ")[2]
-    problem = misprint(found, line, own(draws[0]), draws[0], SIZES[0])
-    if problem:
-        found.wrong.append(f"f = {problem}")
+    setting = setting_of(found.made, draws[0], own(draws[0]), FLOOR * 1000)
+    for line in (report.statement_text, report.statement_latex):
+        if line is not None:
+            read_back(found, line, setting.problem(line.partition(" = ")[2]))
 
 
-def text_problem(found: Found, derivative: Derivative, right: Tensor, inputs: Inputs, draw: int) -> str | None:
-    """The derivative's formula, likewise, on one draw."""
-    if derivative.text is None or draw > 0:
-        return None
-    return misprint(found, derivative.text, right, inputs, SIZES[draw])
+def form_problems(found: Found, derivative: Derivative, own: Running, inputs: Inputs, right: Tensor) -> None:
+    """The derivative's formulas, likewise."""
+    most = allowed(own, inputs, derivative.variable, right)
+    for shown, problem in forms(derivative, setting_of(found.made, inputs, right, most)):
+        read_back(found, f"by {derivative.variable}: {shown}", problem)
 
 
-def misprint(found: Found, line: str, right: Tensor, inputs: Inputs, sizes: Mapping[str, int]) -> str | None:
-    """What the line says that isn't so; lines that printedtext can't read pass."""
-    if right.dim() > 2 or ("eig" in found.made.source and {"lam", "q", "Q"} & set(found.made.shapes)):
-        return None  # λ and q are functions too
-    values = {n: t.double() for n, t in inputs.items()}
-    fixed = {str(s): s for shape in found.made.shapes.values() for s in shape if isinstance(s, int)}
-    own = {letter: sizes[letter] for letter in found.made.letters}
-    more = {f"{letter}{step:+}": size + step for letter, size in own.items() for step in (-1, 1)}
-    try:
-        if not any(
-            says(line, right, values, known) for known in ({**own, **fixed}, {**own, **fixed, **more, "2": 2, "3": 3})
-        ):
-            return f"{line} is a misprint"
-        found.read += 1
-    except Unreadable:
-        pass
-    return None
+def setting_of(made: RandomFunction, inputs: Inputs, right: Tensor, most: float = FLOOR) -> Setting:
+    """What formulas are read with: the first draw."""
+    sizes = {letter: SIZES[0][letter] for letter in made.letters}
+    return Setting(inputs, sizes, right, allowed=most)
+
+
+def read_back(found: Found, shown: str, problem: str) -> None:
+    """Count a formula, by what came of reading it."""
+    found.forms += 1
+    if problem.startswith(UNREAD):
+        found.unread.append(f"{shown}\n    {problem}")
+    elif problem:
+        found.wrong.append(f"{shown}\n    is a misprint: it {problem}")
 
 
 FOLLOWED = (".item()", "float(", "int(", "if ", "bool(", "> 0.5]", ".max()", "sort")
@@ -347,7 +343,8 @@ class Tally:
     nonlinear: int = 0
     derivatives: int = 0
     with_code: int = 0
-    read: int = 0
+    forms: int = 0
+    unread: list[str] = field(default_factory=list)
     wrong: list[Found] = field(default_factory=list)
     slow: list[Found] = field(default_factory=list)
     open: list[Found] = field(default_factory=list)
@@ -360,7 +357,8 @@ class Tally:
         self.nonlinear += is_nonlinear(found.made)
         self.derivatives += found.derivatives
         self.with_code += found.with_code
-        self.read += found.read
+        self.forms += found.forms
+        self.unread += [f"{found.made.source}\n{line}" for line in found.unread]
         self.seconds.append(found.seconds)
         if found.wrong:
             self.wrong.append(found)
@@ -382,5 +380,6 @@ class Tally:
             f"{self.functions} functions ({self.nonlinear / max(self.functions, 1):.0%} nonlinear), "
             f"{self.derivatives} derivatives: code for all of {self.share:.1%} of the functions, "
             f"for {self.with_code / max(self.derivatives, 1):.1%} of the derivatives; {len(self.wrong)} wrong; "
-            f"{self.read} texts read back; time {spread}, most {max(times, default=0):.2f} s"
+            f"{self.forms - len(self.unread)} of {self.forms} formulas read back; "
+            f"time {spread}, most {max(times, default=0):.2f} s"
         )

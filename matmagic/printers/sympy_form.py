@@ -16,6 +16,7 @@ from ..notation import (
     Apply,
     Called,
     Chain,
+    Column,
     Counting,
     Diag,
     DiagonalOf,
@@ -38,6 +39,7 @@ from ..notation import (
     Times,
     Trace,
     Transpose,
+    Triangular,
     Unit,
     Zero,
     rank,
@@ -64,6 +66,24 @@ def _determinant(x: Any) -> Any:
     return sympy.Determinant(x)
 
 
+def _product(x: Any) -> Any:
+    import sympy
+
+    i = sympy.Dummy("i", integer=True)
+    return sympy.Product(_element(x, i, 0), (i, 0, x.shape[0] - 1))
+
+
+def _numeric(name: str) -> Callable[[Any], Any]:
+    """A function of matrices that SymPy computes of numbers only."""
+
+    def form(x: Any) -> Any:
+        from .sympy_functions import OfMatrix
+
+        return OfMatrix.called(name, x)
+
+    return form
+
+
 def _log(x: Any) -> Any:
     import sympy
 
@@ -75,6 +95,10 @@ CALLED: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "det": (2, _determinant),
     "logdet": (2, lambda x: _log(_determinant(x))),
     "logabsdet": (2, lambda x: _log(abs(_determinant(x)))),
+    "prod": (1, _product),
+    "expm": (2, _numeric("expm")),
+    "eigenvalues": (2, _numeric("eigenvalues")),
+    "eigenvectors": (2, _numeric("eigenvectors")),
     "softmax": (1, lambda x: _exp(x) / _total(_exp(x))),
     "logsumexp": (1, lambda x: _log(_total(_exp(x)))),
 }
@@ -113,7 +137,14 @@ def _symbol(math: Symbol) -> Any:
 
 def _as_scalar(form: Any) -> Any:
     """The entry of a 1 × 1 matrix expression."""
-    return form[0, 0] if getattr(form, "is_Matrix", False) else form
+    return _element(form, 0, 0) if getattr(form, "is_Matrix", False) else form
+
+
+def _element(form: Any, i: Any, j: Any) -> Any:
+    """An entry, kept as one: SymPy's own brackets write a product's entry out as sums."""
+    from sympy.matrices.expressions.matexpr import MatrixElement
+
+    return MatrixElement(form, i, j)
 
 
 def _form(math: Math) -> Any:
@@ -144,7 +175,7 @@ def _form(math: Math) -> Any:
         case Kronecker(left=left, right=right):
             return sympy.KroneckerProduct(_form(left), _form(right))
         case Entry(of=of, positions=positions):
-            return _form(of)[(*map(_size, positions), 0)[:2]]
+            return _element(_form(of), *(*map(_size, positions), 0)[:2])
         case Unit(size=size, position=k):
             return (
                 sympy.Matrix([int(i == k) for i in range(size)])
@@ -162,6 +193,7 @@ def _form(math: Math) -> Any:
 def _applied(math: Math) -> Any:
     """Functions, norms, traces and diagonals."""
     import sympy
+    from sympy.matrices.expressions import HadamardProduct
     from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 
     match math:
@@ -183,7 +215,12 @@ def _applied(math: Math) -> Any:
         case Diag(of=of):
             return sympy.DiagMatrix(_form(of))
         case DiagonalOf(of=of):
-            return sympy.DiagonalMatrix(_form(of)) * sympy.OneMatrix(_form(of).shape[0], 1)
+            whole = HadamardProduct(_form(of), sympy.Identity(_form(of).shape[0]))
+            return sympy.MatMul(whole, sympy.OneMatrix(_form(of).shape[0], 1))
+        case Triangular(of=of, offset=offset, lower=lower):
+            return HadamardProduct(_form(of), _triangle(_form(of).shape, offset, lower))
+        case Column(of=of, position=k, size=size):
+            return sympy.MatMul(_form(of), _form(Unit(size, k)))
     raise NotImplementedError(type(math).__name__)
 
 
@@ -239,7 +276,7 @@ def _arithmetic(math: Math) -> Any:
             return _form(top) / _form(bottom)
         case Quotient(top=top, bottom=bottom):
             below = hadamard_power(_form(bottom), -1)
-            return below if isinstance(top, Num) and top.value == 1 else HadamardProduct(_form(top), below)
+            return HadamardProduct(_form(top), below) if rank(top) else _form(top) * below
         case Hadamard(parts=parts):
             return HadamardProduct(*map(_form, parts))
         case Pow(base=base, exponent=p, entrywise=entrywise):
@@ -252,3 +289,12 @@ def _vector(size: Size, entry: Callable[[Any], Any]) -> Any:
 
     i, j = sympy.symbols("i j", integer=True)
     return sympy.FunctionMatrix(_size(size), 1, sympy.Lambda((i, j), entry(i)))
+
+
+def _triangle(shape: tuple[Any, Any], offset: int, lower: bool) -> Any:
+    """1 where column - row >= offset, or <= offset; 0 elsewhere."""
+    import sympy
+
+    i, j = sympy.symbols("i j", integer=True)
+    holds = j - i <= offset if lower else j - i >= offset
+    return sympy.FunctionMatrix(*shape, sympy.Lambda((i, j), sympy.Piecewise((1, holds), (0, True))))

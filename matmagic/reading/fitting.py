@@ -5,6 +5,7 @@ A length is a number or an unknown one; two that have to be equal are unified.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from .tree import Misfit
@@ -28,7 +29,9 @@ class Fitting:
     one: int = 1
     scalar: Shape = field(default=(1, 1))
     products: list[tuple[Dim, Dim, Dim]] = field(default_factory=list)  # lengths, and what they are products of
-    guesses: list[tuple[Dim, Dim]] = field(default_factory=list)  # equal if nothing else is said: I_{2:n,:} is n × n
+    stacked: list[Shape] = field(default_factory=list)  # what vec was taken of
+    guesses: list[Shape] = field(default_factory=list)  # square if nothing else is said: triu(𝟏 𝟏ᵀ)
+    least: list[tuple[Dim, int]] = field(default_factory=list)  # no longer than needed, likewise: I_{2:n,:} is n × n
 
     def found(self, dim: Dim) -> Dim:
         """The number, or the unknown that stands for all that are equal."""
@@ -41,10 +44,7 @@ class Fitting:
         found = self.found(dim)
         if isinstance(found, Unknown):
             self.settle()
-            for a, b in self.guesses:
-                if Unknown in (type(self.found(a)), type(self.found(b))):
-                    self.unify(a, b)
-            self.settle()
+            self.guess()
             found = self.found(dim)
         if isinstance(found, Unknown):
             raise Misfit("the size of 𝟏, I, 0 or e is not known here; write it as an index, as in 𝟏_n or I_n")
@@ -80,12 +80,34 @@ class Fitting:
                 if isinstance(c, Unknown):
                     if isinstance(a, int) and isinstance(b, int):
                         c.same, changed = a * b, True
+                elif a is b and isinstance(a, Unknown) and math.isqrt(c) ** 2 == c:
+                    a.same, changed = math.isqrt(c), True
                 elif isinstance(a, Unknown) != isinstance(b, Unknown):
                     known, other = (b, a) if isinstance(a, Unknown) else (a, b)
                     assert isinstance(known, int) and isinstance(other, Unknown)
                     if not known or c % known:
                         raise Misfit(f"a Kronecker product with a side of {c} and a factor with one of {known}")
                     other.same, changed = c // known, True
+
+    def guess(self) -> None:
+        """What nothing else says: (A ⊗ B) vec(X) is vec(B X Aᵀ), I_{2:n,:} is n × n, triu(𝟏 𝟏ᵀ) is square."""
+        for whole, a, b in self.products:
+            for rows, columns in self.stacked:
+                sizes = [self.found(d) for d in (whole, rows, columns)]
+                fits = Unknown not in map(type, sizes) and sizes[0] == math.prod(map(self.number, sizes[1:]))
+                if fits and isinstance(self.found(a), Unknown) and isinstance(self.found(b), Unknown):
+                    self.unify(a, columns)
+                    self.unify(b, rows)
+        for one, other in self.guesses:
+            self.unify(one, other)
+        least: dict[Unknown, int] = {}
+        for dim, number in self.least:
+            found = self.found(dim)
+            if isinstance(found, Unknown):
+                least[found] = max(number, least.get(found, 0))
+        for found, number in least.items():
+            found.same = number
+        self.settle()
 
     def same(self, a: Shape, b: Shape, what: str) -> Shape:
         """The shape of both; a scalar goes with any."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +66,11 @@ class Shaped(Fitting):
 
     def _unit(self, part: Part) -> Shape:
         self.need(self.is_scalar(self.shape(part.parts[0])), "a number as index of e", self.of[part.parts[0]])
-        return Unknown(), 1
+        size = Unknown()
+        if part.parts[0].kind in ("size", "number", "sum"):
+            with suppress(Misfit):
+                self.least.append((size, self.count(part.parts[0])))
+        return size, 1
 
     def _commutation(self, part: Part) -> Shape:
         size = math.prod(map(self.count, part.parts))
@@ -250,6 +255,14 @@ class Shaped(Fitting):
         self.need(self.is_scalar(shape), "a number between | and | (‖x‖ is the norm, abs(x) is entry by entry)", shape)
         return self.scalar
 
+    def is_label(self, part: Part) -> bool:
+        """Whether it is the label of a class, which counts from 0: an entry of an integer argument, or an argmax."""
+        base = part.parts[0] if part.kind == "at" else part
+        if base.kind == "name":
+            given = self.values[base.value]
+            return isinstance(given, Tensor) and not given.is_floating_point()
+        return base.kind in ("call", "over index") and "arg" in str(base.value)
+
     def _holds(self, part: Part) -> Shape:
         a, b = self.all(part)
         return self.same(a, b, "a relation")
@@ -286,7 +299,7 @@ class Shaped(Fitting):
             elif spec.kind == "slice":
                 shape.append(len(self.places(spec)) if spec.parts else length)
                 if spec.parts and base.kind == "identity":
-                    self.guesses.append((length, max(self.count(p) for p in spec.parts)))
+                    self.least.append((length, max(self.count(p) for p in spec.parts)))
             else:
                 self.uses.append((spec, length))
                 shape.append(1)
@@ -306,7 +319,7 @@ class Shaped(Fitting):
             raise Misfit(f"{function} over an index is not known")
         self.need(self.is_scalar(self.shape(part.parts[0])), "a number for each index", self.of[part.parts[0]])
         length = self.length_of(axis)
-        return (length, 1) if OVER_INDEX[function][0] else self.scalar
+        return ((1, 1), (length, 1), (length, length))[OVER_INDEX[function][0]]
 
     def _total(self, part: Part) -> Shape:
         inside, *ends = part.parts

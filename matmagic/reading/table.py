@@ -75,6 +75,12 @@ def _diag(fit: Fitting, given: Sequence[Shape]) -> Shape:
     return (shape[0], shape[0]) if fit.is_column(shape) else _diagonal(fit, given)
 
 
+def _vec(fit: Fitting, given: Sequence[Shape]) -> Shape:
+    ((rows, columns),) = given
+    fit.stacked.append((rows, columns))
+    return fit.times(columns, rows), fit.one
+
+
 def _smaller(fit: Fitting, given: Sequence[Shape]) -> Dim:
     return min(map(fit.number, given[0]))
 
@@ -215,8 +221,7 @@ FUNCTIONS: Mapping[str, Row] = {
     "det": Row(_of_square, _over_scalar(torch.linalg.det)),
     "logdet": Row(_of_square, _over_scalar(torch.logdet)),
     "diag": Row(_diag, _diag_value),
-    "vec": Row(lambda fit, given: (fit.number(given[0][0]) * fit.number(given[0][1]), fit.one),
-               lambda x: x.mT.reshape(*x.shape[:-2], -1, 1)),
+    "vec": Row(_vec, lambda x: x.mT.reshape(*x.shape[:-2], -1, 1)),
     "onehot": Row(lambda fit, given: (_column(fit, given)[0], Unknown()), _one_hot),
     "tril": Row(_triangular, _triangle(torch.tril)),
     "triu": Row(_triangular, _triangle(torch.triu)),
@@ -248,13 +253,14 @@ def _place(k: Tensor, x: Tensor) -> int:
     return place
 
 
-OVER_INDEX: Mapping[str, tuple[bool, Callable[[Tensor, int], Tensor]]] = {  # of an axis: whether it gives a vector
-    "softmax": (True, torch.softmax),
-    "logsumexp": (False, lambda x, axis: torch.logsumexp(x, axis, True)),
-    "max": (False, lambda x, axis: torch.amax(x, axis, True)),
-    "min": (False, lambda x, axis: torch.amin(x, axis, True)),
-    "prod": (False, lambda x, axis: torch.prod(x, axis, True)),
-    "argmax": (False, lambda x, axis: torch.argmax(x, axis, True).double()),
-    "argmin": (False, lambda x, axis: torch.argmin(x, axis, True).double()),
-    "sort": (True, lambda x, axis: torch.sort(x, axis).values),
+OVER_INDEX: Mapping[str, tuple[int, Callable[[Tensor, int], Tensor]]] = {  # of an axis: the rank of what it gives
+    "softmax": (1, torch.softmax),
+    "logsumexp": (0, lambda x, axis: torch.logsumexp(x, axis, True)),
+    "max": (0, lambda x, axis: torch.amax(x, axis, True)),
+    "min": (0, lambda x, axis: torch.amin(x, axis, True)),
+    "prod": (0, lambda x, axis: torch.prod(x, axis, True)),
+    "argmax": (0, lambda x, axis: torch.argmax(x, axis, True).double()),
+    "argmin": (0, lambda x, axis: torch.argmin(x, axis, True).double()),
+    "sort": (1, lambda x, axis: torch.sort(x, axis).values),
+    "sorting": (2, lambda x, axis: _sorting(x)),
 }

@@ -97,8 +97,7 @@ class Values:
         (at,) = part.parts
         size = self.rows(part)
         self.room(size)
-        label = at.kind in ("name", "at", "over index") or (at.kind == "call" and str(at.value).startswith("arg"))
-        place = self.value(at) if label else self.value(at) - 1
+        place = self.value(at) if self.shaped.is_label(at) else self.value(at) - 1
         if bool(((place < 0) | (place >= size) | (place != place.round())).any()):
             raise Misfit("a unit vector e_k with k beyond its size")
         return (torch.arange(size).reshape(-1, 1) == place).double()
@@ -243,6 +242,9 @@ class Values:
     def _holds(self, part: Part) -> Tensor:
         a, b = self.all(part)
         self.broad(a, b)
+        labels = [self.shaped.is_label(p) for p in part.parts]
+        if True in labels and any(p.kind in ("index", "number", "size") for p in part.parts):  # i is class i - 1
+            a, b = (value + label for value, label in zip((a, b), labels, strict=True))
         return RELATIONS[part.value](a, b).double()
 
     # ---- indices
@@ -281,10 +283,13 @@ class Values:
 
     def _over_index(self, part: Part) -> Tensor:
         function, axis = part.value
-        vector, take = OVER_INDEX[function]
+        rank, take = OVER_INDEX[function]
         tensor = self.filled(self.value(part.parts[0]), [axis])
-        value = take(tensor, axis)
-        return value.transpose(axis, -2) if vector else value
+        if rank == 0:
+            return take(tensor, axis)
+        value = take(tensor.transpose(axis, -2), -2)
+        self.room(value.numel())
+        return value
 
     def _total(self, part: Part) -> Tensor:
         axes = list(part.value)

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from .cursor import Cursor
-from .symbols import INDICES, LETTERED, SYNONYMS, WITHOUT_BRACKETS, is_function
+from .symbols import INDICES, LETTERED, SYNONYMS, WITHOUT_BRACKETS, Known, is_function
 from .tokens import Token
 from .tree import Part, Unread
 
@@ -17,6 +17,11 @@ MARKS = ("d", "δ", "Δ")  # of increments
 
 class Words(Cursor):
     """A cursor that knows names."""
+
+    def __init__(self, pieces: list[Token], known: Known, path: tuple[int, ...]) -> None:
+        super().__init__(pieces, known, path)
+        for letter in known.free:
+            self.free_index(letter)
 
     def split_word(self) -> None:
         """Put the names in the place of a word."""
@@ -96,6 +101,8 @@ class Words(Cursor):
         if function and self.is_called(piece):
             if not self.meaning(piece):
                 return "function"
+            if after.text == "(" and after.spaced:  # λ (x + y) is a product
+                return "name"
             return ("name", "function")[self.once(piece, f"{piece} as the argument {piece}", f"{piece} as a function")]
         if self.meaning(piece):
             return "name"
