@@ -105,7 +105,7 @@ def truth(row: Identity, inputs: Mapping[str, Tensor]) -> Tensor:
 def structured_error(row: Identity, kind: str, code: str) -> float:
     """As error, by the free entries of a structured variable alone; entries that are tied have one derivative."""
     worst = 0.0
-    for seed, sizes in zip(range(DRAWS), sizes_of(row), strict=False):
+    for seed, sizes in zip(range(DRAWS), sizes_of(row, f"{row.wrt} square"), strict=False):
         with float64():
             inputs = draw(row, sizes, seed, f"{row.wrt} {kind}")
             made, function = _FREE[kind], row.callable(row.function)

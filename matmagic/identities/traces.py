@@ -33,8 +33,9 @@ def _slots(middle: str, count: int) -> str:
 # fmt: off
 identity("trace", "torch.trace(X)", wrt="X", gradient="torch.eye(X.shape[0])",
          shapes="X: n n", source="Matrix Cookbook (99)")
-identity("trace of a product", "torch.trace(X @ A)", wrt="X", gradient="A.T",
-         shapes="X: m n, A: n m", source="Matrix Cookbook (100)")
+identity("trace of a product", "torch.trace(X @ A)", wrt="X", gradient="A.T", shapes="X: m n, A: n m",
+         structured={"symmetric": "A + A.T - torch.diag(torch.diag(A))", "diagonal": "torch.diag(torch.diag(A))"},
+         source="Matrix Cookbook (100), (139) for symmetric and (142) for diagonal X")
 identity("trace of A X B", "torch.trace(A @ X @ B)", wrt="X", gradient="A.T @ B.T",
          shapes="X: m n, A: k m, B: n k", source="Matrix Cookbook (101)")
 identity("square of the trace", "torch.trace(X) ** 2", wrt="X", gradient="2 * torch.trace(X) * torch.eye(X.shape[0])",

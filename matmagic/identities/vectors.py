@@ -40,6 +40,8 @@ identity("square of the sum of entries", "x.sum() ** 2", wrt="x", gradient="2 * 
 identity("scalar function times vector", "(a.T @ x) * x", wrt="x",
          gradient="(a.T @ x) * torch.eye(x.shape[0]) + x @ a.T",
          shapes="x: n, a: n", source="Matrix calculus, vector by vector, u = aᵀ x")
+identity("linear form times a vector", "(b.T @ x) * a", wrt="x", gradient="a @ b.T",
+         shapes="x: n, b: n, a: m", source="Matrix calculus, vector by vector, v = bᵀ x")
 identity("Rayleigh quotient", "(x.T @ A @ x) / (x.T @ x)", wrt="x",
          gradient="(A + A.T) @ x / (x.T @ x) - 2 * (x.T @ A @ x) * x / (x.T @ x) ** 2",
          shapes="x: n, A: n n", conditions=("x nonzero",),
