@@ -131,8 +131,9 @@ def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
     if variable.name not in leaves(node):
         return None
     needed = functions_in(node, depending(node, variable.name))
-    parts = [_Part(_signed(node, variable))]
-    parts += [replace(part, node=_signed(part.node, variable)) for part in _bare(node, variable, order)]
+    opened = _opened(node)
+    parts = [_Part(_signed(form, variable)) for form in dict.fromkeys((node, opened))]
+    parts += [replace(part, node=_signed(part.node, variable)) for part in _bare(opened, variable, order)]
     for part, form, constants in _looked_up(parts, variable):
         bound = part.whole(_by_form(form, constants, variable, order))
         if bound is not None and _proved(bound, node, order):
@@ -177,6 +178,14 @@ def _looked_up(parts: Sequence[_Part], variable: Leaf) -> Iterator[tuple[_Part, 
         for part in group:
             for form in (part.node, *part.expanded):
                 yield from ((part, *found) for found in _abstract(form, variable))
+
+
+def _opened(node: Node) -> Node:
+    """c (s + t) as c s + c t, for a number c in front."""
+    if not isinstance(node, Sum) or not any(isinstance(term, Sum) for _, term in node.terms):
+        return node
+    inner = ((c, term.terms if isinstance(term, Sum) else ((Fraction(1), term),)) for c, term in node.terms)
+    return _opened(add([(exact(c * own), term) for c, terms in inner for own, term in terms], node.shape))
 
 
 def _bare(node: Node, variable: Leaf, order: int) -> Iterator[_Part]:
