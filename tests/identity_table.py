@@ -47,7 +47,9 @@ def derivative(row: Identity) -> str:
     first = row.instances[0]
     own = typeset(first, first.gradient) if len(first.gradient_node.shape) < 3 else moved(first)
     cases = [f"{typeset(first, code)} if {condition}" for condition, code in first.simpler.items()]
-    cases += [f"{typeset(first, code)} by the entries of a {kind} {row.wrt}" for kind, code in first.structured.items()]
+    cases += [
+        f"{typeset(first.square, code)} by the entries of a {kind} {row.wrt}" for kind, code in first.structured.items()
+    ]
     return "; ".join([own, *cases, *(f"for {c}" for c in row.conditions)])
 
 

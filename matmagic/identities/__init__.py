@@ -84,6 +84,15 @@ class Identity:
             raise ValueError(f"{self.place}: {self.name!r}: {code}: {reason}") from reason
 
     @cached_property
+    def square(self) -> Identity:
+        """The row for a square variable, which `structured` speaks of."""
+        rows, columns = self.shapes[self.wrt]
+        alike = {
+            name: tuple(columns if size == rows else size for size in shape) for name, shape in self.shapes.items()
+        }
+        return replace(self, shapes=alike)
+
+    @cached_property
     def node(self) -> Node:
         """The function."""
         return self.read(self.function)
