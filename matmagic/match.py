@@ -29,6 +29,7 @@ from .expr import (
     Leaf,
     Node,
     Number,
+    OneHot,
     Product,
     Sum,
     add,
@@ -238,6 +239,8 @@ def _vanishes(term: Node, variable: Leaf, order: int) -> bool:
 
 def _by_form(form: Node, constants: Mapping[str, Node], variable: Leaf, order: int) -> Bound | None:
     """The row that has this form; not proved."""
+    if variable.name not in leaves(form):  # what it stood in has cancelled
+        return None
     kind = kind_of(form, variable.name, order)
     if functions_in(form) not in functions_of(kind):  # a key takes time, and this form can have no row's
         return None
@@ -333,6 +336,7 @@ def _agree(
     pairs: Sequence[tuple[Node, Node]], values: Mapping[str, Tensor], sizes: Mapping[str, int], everywhere: bool
 ) -> bool | None:
     """Whether f and its derivative equal the row's where f has values; None where it has none, or not everywhere."""
+    values = {**values, **_labels(pairs[0][0], values, sizes)}
     for ours, theirs in pairs:
         try:
             one = evaluate(ours, values, sizes)
@@ -348,6 +352,16 @@ def _agree(
         if one.shape != other.shape or not _near(one[known], other[known]):
             return False
     return True
+
+
+def _labels(node: Node, values: Mapping[str, Tensor], sizes: Mapping[str, int]) -> dict[str, Tensor]:
+    """Values for the labels in an expression, which are whole numbers below a size."""
+    return {
+        name: (100 * values[name].abs()).floor() % length(part.shape[-1], sizes)
+        for part in ordered(node)
+        if isinstance(part, OneHot)
+        for name in leaves(part.labels)
+    }
 
 
 def _near(one: Tensor, other: Tensor) -> bool:

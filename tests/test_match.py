@@ -344,3 +344,20 @@ def test_an_identity_holds_for_both_signs(code: str, shapes: str, variable: str)
         right = squeezed(own(inputs))
         if match is not None and bool(right.isfinite().all()):
             assert difference(squeezed(run_code(match.statement, inputs)), right) < 1e-10
+
+
+@pytest.mark.parametrize(
+    "body, shapes",
+    [
+        ("A @ z + (torch.eye(A.shape[1]) - A) @ z", {"A": "n,n", "z": "n"}),  # A cancels
+        ("F.one_hot(y, B.shape[1]).double() @ B[0] @ C @ torch.exp(z)", {"y": "d", "B": "m,n", "C": "d,d", "z": "d"}),
+    ],
+)
+def test_functions_on_which_a_lookup_raised(body: str, shapes: dict[str, str]) -> None:
+    """Found by random functions: what cancels, and labels among the values at which a match is proved."""
+    names = ", ".join(shapes)
+    space: dict[str, object] = {"torch": torch, "F": torch.nn.functional}
+    exec(f"def f({names}): return {body}", space)
+    assume = {"y": "index<n"} if "y" in shapes else {}
+    report = gradcheck(space["f"], shapes=shapes, assume=assume)
+    assert report["z"].code
