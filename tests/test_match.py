@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from corefixtures import difference, match_of, run_code, squeezed, traced, written
+
+from matmagic.report import gradcheck
 
 # identity: shapes, variable, ways to write it
 WAYS = {
