@@ -271,11 +271,11 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
         1, _scalar, "torch.amin({0}, -1)", r"\min", "min", lambda y, pull: [pull(",i->i", of("argmin", *y.args))]
     ),
     "argmax": MatrixFunction(
-        1, _same, "torch.eye(({0}).shape[-1])[torch.argmax({0}, -1)]",
+        1, _same, "F.one_hot(torch.argmax({0}, -1), ({0}).shape[-1]).double()",
         r"e_{\arg\max@(□)}¦\operatorname{onehot}(\arg\max@(□))", "e_{argmax@(□)}¦onehot(argmax@(□))", _constant,
     ),
     "argmin": MatrixFunction(
-        1, _same, "torch.eye(({0}).shape[-1])[torch.argmin({0}, -1)]",
+        1, _same, "F.one_hot(torch.argmin({0}, -1), ({0}).shape[-1]).double()",
         r"e_{\arg\min@(□)}¦\operatorname{onehot}(\arg\min@(□))", "e_{argmin@(□)}¦onehot(argmin@(□))", _constant,
     ),
     "prod": MatrixFunction(
@@ -293,6 +293,6 @@ FUNCTIONS_OF_MATRICES: dict[str, MatrixFunction] = {
     ),
     "sorted": MatrixFunction(1, _same, "torch.sort({0}).values", r"\operatorname{sort}", "sort", _sorted),
     "sorting": MatrixFunction(
-        1, _same, "torch.eye(({0}).shape[-1])[torch.argsort({0})]", r"\operatorname{sorting}", "sorting", _constant
+        1, _same, "F.one_hot(torch.argsort({0}), ({0}).shape[-1]).double()", r"\operatorname{sorting}", "sorting", _constant
     ),
 }  # fmt: skip

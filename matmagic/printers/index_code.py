@@ -36,7 +36,7 @@ from ..lengths import Size
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..places import steps
 from ..walk import children, ordered, written_size
-from .torch_forms import TRUTH
+from .torch_forms import TRUTH, typed
 from .torch_parts import (
     ATOM,
     POWER,
@@ -87,7 +87,7 @@ def index_code(node: Node, inputs: Mapping[str, Axes], shapes: Shapes, like: str
         for part in ordered(node):
             plain.known[part] = plain.code(part)
         if len(plain.known[node].tensor) <= PLAIN:
-            return _typed(plain.known[node].tensor, like)
+            return typed(plain.known[node].tensor, like)
     writer = _Writer(inputs, shapes, like)
     uses = Counter(child for part in ordered(node) for child in children(part))
     for part in ordered(node):
@@ -95,12 +95,7 @@ def index_code(node: Node, inputs: Mapping[str, Axes], shapes: Shapes, like: str
         long = len(code.text) > (SHORT if uses[part] > 1 else LONG)
         writer.known[part] = writer.named(code) if long and part is not node else code
     whole = writer.known[node].tensor
-    return _typed(f"({', '.join([*writer.lines, whole])})[-1]" if writer.lines else whole, like)
-
-
-def _typed(code: str, like: str) -> str:
-    """Truth values and labels as numbers of the argument's dtype."""
-    return code.replace(TRUTH, f".to({like})") if like else code
+    return typed(f"({', '.join([*writer.lines, whole])})[-1]" if writer.lines else whole, like)
 
 
 class _Writer:

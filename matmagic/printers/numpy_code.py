@@ -45,7 +45,7 @@ CALLS = {
     "torch.special.i0": "np.i0",
     "F.softplus": "np.logaddexp(0, a)",
     "F.elu": "np.where(a > 0, a, np.expm1(np.minimum(a, 0)))",
-    "F.one_hot": "np.eye(b)[a]",
+    "F.one_hot": "(a[..., None] == np.arange(b)).astype(float)",
 }
 
 METHODS = {  # the tensor is a
@@ -96,7 +96,8 @@ class _Translator(ast.NodeTransformer):
         keywords = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
         if name.startswith(("torch.", "F.")):
             return self.call(name, arguments, keywords)
-        assert isinstance(node.func, ast.Attribute)
+        if not isinstance(node.func, ast.Attribute):
+            raise _NoForm(name)
         own = self.visit(node.func.value)
         if node.func.attr == "expand":
             return _expanded(own, arguments)

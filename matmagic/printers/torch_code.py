@@ -8,6 +8,7 @@ code therefore carries its form, and pieces of different forms are brought toget
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from ..functions import code_of
@@ -54,7 +55,7 @@ from ..notation import (
 from ..writing import transpose
 from .names import by_columns
 from .sharing import one_expression
-from .torch_forms import COLUMN, FLAT, MATRIX, ROW, SCALAR, TRUTH, Code, factor, form_of, number
+from .torch_forms import COLUMN, FLAT, MATRIX, ROW, SCALAR, TRUTH, Code, factor, form_of, number, typed
 from .torch_parts import (
     ATOM,
     POWER,
@@ -84,8 +85,11 @@ def torch_code(math: Math, inputs: Mapping[str, Axes], shapes: Shapes, form: str
     'A.T @ b'
     """
     printer = _Printer(inputs, shapes, like, math)
-    code = printer.to(printer.code(math), form).text
-    return one_expression(code, printer.costly).replace(TRUTH, f".to({like})") if like else code
+    code = printer.code(math)
+    if like and _made_of_sizes(math):
+        code = Code(f"torch.tensor({code.text})", ATOM, SCALAR)
+    text = printer.to(code, form).text
+    return typed(one_expression(text, printer.costly), like) if like else text
 
 
 class _Printer(Products):
@@ -206,8 +210,7 @@ class _Printer(Products):
     def hadamard(self, parts: Sequence[Math]) -> Code:
         """Factors entry by entry; truth values need no dtype beside numbers."""
         codes = self.beside(parts)
-        truths = [c.text.endswith(TRUTH) for c in codes]
-        if any(truths) and not all(truths):
+        if not all(c.is_truth for c in codes):
             codes = [c.without_dtype() for c in codes]
         form = next(c.form for c, own in zip(codes, self.broadcasting(parts), strict=True) if own is None)
         return Code(" * ".join(factor(c, k) for k, c in enumerate(codes)), PRODUCT, form)
@@ -250,18 +253,17 @@ class _Printer(Products):
 
     def sum(self, parts: Sequence[Math]) -> Code:
         """Terms with their signs."""
-        codes = [c.without_dtype() if "F.one_hot" in c.text else c for c in self.beside(parts)]
-        form = next(c.form for c, own in zip(codes, self.broadcasting(parts), strict=True) if own is None)
+        codes, spread = self.beside(parts), self.broadcasting(parts)
+        if any(TRUTH not in c.text for c, own in zip(codes, spread, strict=True) if own is None):
+            labels = ("F.one_hot(", "-F.one_hot(")
+            codes = [replace(c, text=c.text.removesuffix(TRUTH)) if c.text.startswith(labels) else c for c in codes]
+        form = next(c.form for c, own in zip(codes, spread, strict=True) if own is None)
         text = codes[0].at_least(SUM)
         for code in codes[1:]:
             text += f" - {_positive(code.text)}" if code.text.startswith("-") else f" + {code.text}"
         return Code(text, SUM, form)
 
     # ---- entries
-
-    def entry(self, code: Code, at: Sequence[str]) -> Code:
-        places = {COLUMN: (*at, "0"), ROW: ("0", *at)}.get(code.form, at)
-        return code.method(f"[{', '.join(places)}]", SCALAR)
 
     def chosen(self, code: Code, rows: Rows, axis: int) -> Code:
         """A slice along an axis of a matrix, or of a vector in any form."""
@@ -274,17 +276,13 @@ class _Printer(Products):
             part = f"{self.size(rows.start)} + {rows.step} * {steps}"
         return code.method(f"[{':, ' * axis}{part}]", code.form)
 
-    @property
-    def tensor(self) -> str:
-        return f"{self.like}.new_tensor" if self.like else "torch.tensor"
-
     def listed(self, parts: Sequence[Math]) -> Code:
         if all(isinstance(p, Num) for p in parts):
-            return Code(f"{self.tensor}([{', '.join(_decimal(p) for p in parts)}])", ATOM, FLAT)
+            return Code(f"torch.tensor([{', '.join(_decimal(p) for p in parts)}])", ATOM, FLAT)
         codes = [self.code(p) for p in parts]
         if codes[0].form != FLAT or not isinstance(parts[0], Listed):
             codes = [
-                Code(f"{self.tensor}({_decimal(p)})", ATOM, SCALAR) if isinstance(p, Num) else self.to(c, SCALAR)
+                Code(f"torch.tensor({_decimal(p)})", ATOM, SCALAR) if isinstance(p, Num) else self.to(c, SCALAR)
                 for p, c in zip(parts, codes, strict=True)
             ]
         form = MATRIX if isinstance(parts[0], Listed) else FLAT

@@ -19,7 +19,7 @@ from .torch_parts import ATOM, PRODUCT, UNARY, Axes, Piece, Shapes, number_code,
 SCALAR, ONE, ONE_BY_ONE, FLAT, COLUMN, ROW, MATRIX = "()", "1", "1,1", "n", "n,1", "1,n", "m,n"
 SCALARS = (SCALAR, ONE, ONE_BY_ONE)
 TURNED = {MATRIX: MATRIX, COLUMN: ROW, ROW: COLUMN}
-TRUTH = ".double()"  # makes numbers of truth values and labels; the whole code's dtype comes in its place
+TRUTH = ".double()"  # makes numbers of truth values and labels
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,14 @@ class Code(Piece):
     def method(self, call: str, form: str) -> Code:
         return Code(f"{self.at_least(ATOM)}{call}", ATOM, form)
 
+    @property
+    def is_truth(self) -> bool:
+        """Whether it is nothing but truth values or labels as numbers."""
+        return self.level == ATOM and self.text.endswith(TRUTH)
+
     def without_dtype(self) -> Code:
         """Truth values as they are, where what they meet makes numbers of them."""
-        return replace(self, text=self.text.removesuffix(TRUTH)) if self.text.endswith(TRUTH) else self
+        return replace(self, text=self.text.removesuffix(TRUTH)) if self.is_truth else self
 
 
 def form_of(axes: Axes) -> str:
@@ -48,6 +53,15 @@ def form_of(axes: Axes) -> str:
     if pattern not in forms:
         raise ValueError(f"no form for axes {axes}")
     return forms[pattern]
+
+
+def typed(code: str, like: str) -> str:
+    """The code with the dtype and device of an argument for what it makes of numbers and truth values.
+
+    >>> typed("(x > 0).double() + torch.tensor(2.0)", "x")
+    '(x > 0).to(x) + x.new_tensor(2.0)'
+    """
+    return code.replace(TRUTH, f".to({like})").replace("torch.tensor(", f"{like}.new_tensor(") if like else code
 
 
 def number(value: Number) -> Code:
@@ -124,6 +138,10 @@ class Forms:
             rest = self.times(fitted[1:]) if len(fitted) > 2 else fitted[1]
             return Code(f"-{factor(rest, 0)}", PRODUCT, form)
         return Code(" * ".join(factor(c, k) for k, c in enumerate(fitted)), PRODUCT, form)
+
+    def entry(self, code: Code, at: Sequence[str]) -> Code:
+        places = {COLUMN: (*at, "0"), ROW: ("0", *at)}.get(code.form, at)
+        return code.method(f"[{', '.join(places)}]", SCALAR)
 
     # ---- made tensors
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from ..notation import Chain, Diag, Inverse, Math, Ones, Quotient, Times, Transpose, is_row, rank
+from ..notation import Chain, Diag, Inverse, Math, Ones, Quotient, Times, Transpose, Unit, is_row, rank
 from ..writing import transpose
 from .plans import inverses_needed, runs_of
 from .torch_forms import COLUMN, FLAT, MATRIX, ONE_BY_ONE, ROW, SCALAR, Code, Forms, factor, number
-from .torch_parts import ATOM, POWER, PRODUCT, SUM, Axes, Shapes, outside, size_code
+from .torch_parts import ATOM, POWER, PRODUCT, SUM, Axes, Shapes, outside, position_code, size_code
 
 
 class Products(Forms):
@@ -96,7 +96,7 @@ class Products(Forms):
     def column(self, parts: Sequence[Math]) -> Code:
         """M … N v, from the right."""
         *matrices, last = parts
-        code = self.summed(matrices.pop(), 1) if isinstance(last, Ones) and matrices else self.code(last)
+        code = self.taken(matrices.pop(), last, 1) if matrices and self.takes(matrices[-1], last) else self.code(last)
         code = self.to(code, COLUMN) if code.form == ROW else code
         for matrix in reversed(matrices):
             inside = self.solved_for(matrix)
@@ -116,7 +116,8 @@ class Products(Forms):
             code = self.column([transpose(p) for p in reversed(parts)])
             return code if code.form == FLAT else self.transposed(code)
         assert isinstance(first, Transpose)
-        code = self.summed(matrices.pop(0), 0) if isinstance(first.of, Ones) else self.code(first.of)
+        taken = self.takes(matrices[0], first.of)
+        code = self.taken(matrices.pop(0), first.of, 0) if taken else self.code(first.of)
         code = code if code.form == FLAT else self.to(code, ROW)
         text = " @ ".join([self.operand(code), *(self.code(m).at_least(POWER) for m in matrices)])
         return Code(text, PRODUCT, code.form) if matrices else code
@@ -137,11 +138,19 @@ class Products(Forms):
         return (self.code(matrices[0]) if len(matrices) == 1 else self.column(parts[1:])).method(".sum()", SCALAR)
 
     def bilinear(self, left: Math, matrices: Sequence[Math], right: Math) -> Code:
-        codes = [self.code(left)]
+        matrices = list(matrices)
+        if not matrices and isinstance(left, Unit | Ones):
+            left, right = right, left
+        if not matrices and isinstance(right, Unit):
+            return self.entry(self.code(left), [self.at(right)])
         if any(self.solved_for(m) is not None or isinstance(m, Diag) for m in matrices):
-            codes.append(self.column([*matrices, right]))
+            codes = [self.code(left), self.column([*matrices, right])]
         else:
-            codes += [*map(self.code, matrices), self.code(right)]
+            back = self.taken(matrices.pop(), right, 1) if matrices and self.takes(matrices[-1], right) else None
+            front = self.taken(matrices.pop(0), left, 0) if matrices and self.takes(matrices[0], left) else None
+            codes = [front or self.code(left), *map(self.code, matrices), back or self.code(right)]
+            if len(codes) == 2 and isinstance(left, Unit) and front is None:
+                return self.entry(codes[1], [self.at(left)])
         flat = FLAT in (codes[0].form, codes[-1].form)
         front = self.to(codes[0], FLAT) if flat else self.transposed(self.to(codes[0], COLUMN))
         back = self.to(codes[-1], FLAT if flat else COLUMN)
@@ -197,12 +206,18 @@ class Products(Forms):
         """A vector that scales columns."""
         return vector if vector.form == FLAT else self.to(vector, ROW)
 
-    def summed(self, matrix: Math, axis: int) -> Code:
-        """Sums of rows (axis 1) or columns."""
+    def takes(self, matrix: Math, vector: Math) -> bool:
+        """Whether M 𝟏 is written as sums, and M e_k as a column."""
+        return isinstance(vector, Ones | Unit) and self.solved_for(matrix) is None
+
+    def taken(self, matrix: Math, vector: Math, axis: int) -> Code:
+        """M v (axis 1) or vᵀ M: sums of rows or columns, or one of them."""
         code = self.code(matrix)
-        if code.bare is not None:
-            return Code(f"{code.bare}.sum({1 - axis})", ATOM, FLAT)
-        return code.method(f".sum({axis})", FLAT)
+        own, axis = (code, axis) if code.bare is None else (Code(code.bare, ATOM, MATRIX), 1 - axis)
+        return own.method(f"[{':, ' * axis}{self.at(vector)}]" if isinstance(vector, Unit) else f".sum({axis})", FLAT)
+
+    def at(self, unit: Unit) -> str:
+        return position_code(unit.position, unit.size, self.shapes)
 
     def solved_for(self, matrix: Math) -> Math | None:
         """A for A⁻¹ that is not formed."""
