@@ -94,7 +94,10 @@ LOSSES = (
     Loss("Mahalanobis distance by any matrix", "(x - mu) @ torch.linalg.inv(S) @ (x - mu)", "x: n, mu: n, S: n n", "x",
          {"S": "invertible"}),
     Loss("log det", "torch.logdet(X)", "X: n n", "X", {"X": "positive-det"}),
-    Loss("log det of a pencil", "torch.logdet(A + t * B)", "t:, A: n n, B: n n", "t", {"A": "positive-definite"}),
+    Loss(
+        "log det of a pencil", "torch.logdet(A + t * B)", "t:, A: n n, B: n n", "t",
+        {"A": "positive-definite", "B": "positive-definite", "t": "positive"},
+    ),
     Loss("Frobenius residual", "((A @ X @ B - C) ** 2).sum()", "X: n n, A: m n, B: n m, C: m m", "X"),
     Loss("hinge", "torch.relu(1 - y * (X @ w)).sum() + lam * (w @ w)", "w: n, X: m n, y: m, lam:", "w", {"y": "signs"}),
     Loss("radial basis functions", "(a * torch.exp(-g * ((X - x) ** 2).sum(1))).sum()", "x: n, X: m n, a: m, g:", "x"),
