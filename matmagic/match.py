@@ -41,6 +41,7 @@ from .expr import (
 )
 from .kinds import functions_in, functions_of, keyed, kind_of
 from .lengths import Size, length
+from .lengths import parts as parts_of
 from .simplify import expand
 from .twins import twin
 from .walk import leaves, ordered, resized, size_letters, substitute, transform
@@ -307,8 +308,7 @@ def _proved(bound: Bound, node: Node, order: int) -> bool:
         derivative = differentiate(derivative, bound.variable)
     pairs = ((node, bound.statement), (derivative, bound.derivative))
     letters = list(dict.fromkeys(letter for pair in pairs for part in pair for letter in size_letters(part)))
-    positions = [part.position for part in ordered(node) if isinstance(part, Basis)]
-    least = max((at for at in positions if isinstance(at, int)), default=0)
+    least = max((_reach(part) for pair in pairs for one in pair for part in ordered(one)), default=0)
     named = {name: own for pair in pairs for part in pair for name, own in leaves(part).items()}
     bent = bool(functions_in(node))  # a polynomial is known by its values at positive numbers
     proofs = 0
@@ -332,6 +332,14 @@ def _proved(bound: Bound, node: Node, order: int) -> bool:
     return False
 
 
+def _reach(part: Node) -> int:
+    """How large sizes have to be for this part: for n-3, or the entry at 3."""
+    sizes = (*part.shape, *([part.position] if isinstance(part, Basis) else []))
+    return max(
+        (abs(parts_of(size)[1]) for size in sizes if not (isinstance(size, int) and size in part.shape)), default=0
+    )
+
+
 def _agree(
     pairs: Sequence[tuple[Node, Node]], values: Mapping[str, Tensor], sizes: Mapping[str, int], everywhere: bool
 ) -> bool | None:
@@ -340,14 +348,14 @@ def _agree(
     for ours, theirs in pairs:
         try:
             one = evaluate(ours, values, sizes)
-        except RuntimeError:  # a factorisation that these values don't have
+        except (RuntimeError, IndexError):  # a factorisation that these values don't have, a size that f isn't for
             return None
         known = one.isfinite()
         if everywhere and not bool(known.all()):
             return None
         try:
             other = evaluate(theirs, values, sizes)
-        except RuntimeError:
+        except (RuntimeError, IndexError):
             return False
         if one.shape != other.shape or not _near(one[known], other[known]):
             return False
@@ -371,7 +379,7 @@ def _near(one: Tensor, other: Tensor) -> bool:
 
 
 def _sample(own: Leaf, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:
-    shape = [s if isinstance(s, int) else sizes[s] for s in own.shape]
+    shape = [length(s, sizes) for s in own.shape]
     value = torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5
     if len(shape) == 2 and shape[0] == shape[1]:  # of full rank; positive-definite where symmetric
         value = value / shape[0] + 2 * torch.eye(shape[0], dtype=torch.float64)

@@ -115,13 +115,13 @@ def piece(use: Use, names: Names, truth: Tensor) -> Piece | None:
         try:
             shown = _Shown(names, use).of(use)
             whole = evaluate(use.derivative, names.values, names.sizes)
-        except (_Differs, RuntimeError):
+        except (_Hidden, RuntimeError, IndexError):
             return None
     return shown if _near(whole, truth) else None
 
 
-class _Differs(Exception):
-    """A piece has another value than it should."""
+class _Hidden(Exception):
+    """Why a tree is not shown: a piece has another value than it should, or a letter stands for what has no notation."""
 
 
 def _near(value: Tensor, right: Tensor) -> bool:
@@ -146,16 +146,16 @@ class _Shown:
             self.enter(name, stands)
         right = evaluate(differentiate(use.function, use.variable), self.values, self.names.sizes)
         if not _near(evaluate(use.derivative, self.values, self.names.sizes), right):
-            raise _Differs
+            raise _Hidden("differs")
         weight = None if use.weight is None or use.weight is number(1) else self.math(use.weight, True)
         if use.weight is not None and use.weight is not number(1) and weight is None:
-            raise _Differs
+            raise _Hidden("a weight without notation")
         inner, held = (
             tuple((name, math) for name, own in some.items() if (math := self.math(own, False)) is not None)
             for some in (use.inner, use.held)
         )
         if len(inner) < len(use.inner) or len(held) < len(use.held):
-            raise _Differs
+            raise _Hidden("a letter without notation")
         match = self.match(use)
         parts = tuple(map(self.of, use.parts))
         return Piece(use.rule, match, weight, inner, held, self.equation(use), parts)

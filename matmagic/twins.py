@@ -127,7 +127,7 @@ def _digest(node: Node, values: Mapping[str, Tensor], sizes: Mapping[str, int]) 
     """The value in few digits; None where there is none."""
     try:
         value = evaluate(node, values, sizes)
-    except (RuntimeError, KeyError):
+    except (RuntimeError, IndexError, KeyError):
         return None
     if not bool(value.isfinite().all()):
         return None
