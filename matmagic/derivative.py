@@ -107,7 +107,10 @@ class Match:
     @cached_property
     def factor_text(self) -> str:
         """What the identity is multiplied by: "½", "" for 1."""
-        shown = text(notation(self.bound.factor))
+        try:
+            shown = text(notation(self.bound.factor))
+        except NoNotation:
+            return "a constant"
         return "" if shown == "1" else shown
 
     @cached_property
@@ -147,13 +150,17 @@ class Match:
 
     @cached_property
     def _parts(self) -> dict[str, Math]:
-        parts = self.bound.bindings.items()
-        return {name: notation(simplify(part, self.symmetric), collect=False) for name, part in parts}
+        """What the constants stand for; without those that have no notation."""
+        found = {}
+        for name, part in self.bound.bindings.items():
+            with suppress(NoNotation):
+                found[name] = notation(simplify(part, self.symmetric), collect=False)
+        return found
 
     @cached_property
     def _renamed_only(self) -> bool:
         bare = [m.of if isinstance(m, Transpose) else m for m in self._parts.values()]
-        return all(isinstance(m, Symbol) for m in bare)
+        return len(bare) == len(self.bound.bindings) and all(isinstance(m, Symbol) for m in bare)
 
     @property
     def _gradient(self) -> bool:
