@@ -23,7 +23,7 @@ from .autograd import RANDOM, changes, copies, derivative_of, relative_error, re
 from .calling import call, float64, returned
 from .capture import Subject
 from .claims import claim_of_option
-from .compositions import composition
+from .compositions import composition, of_gradient
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
 from .domains import property_words, reads_one_triangle
@@ -295,7 +295,7 @@ class Check:
             with suppress(ValueError):  # f has no matrix notation
                 match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
         math, code = (found.math, found.code) if found else (None, None)
-        composed = partial(self.composed, traced, variable, node) if traced and node and code and order == 1 else None
+        composed = partial(self.composed, traced, variable, node) if traced and node and code else None
         value = self.own_value(variable)
         alone = Derivative(variable, kind, *left, math, code, match, verdict, value, draws=self.draws)
         alone = replace(alone, composed=composed) if composed and len(names) == 1 else alone
@@ -307,7 +307,8 @@ class Check:
 
     def composed(self, traced: Trace, variable: str, node: Node) -> Piece | None:
         """The tree of identities that gives the derivative, if it has its value at the first draw."""
-        use = composition(traced.node, traced.inputs[variable][0])
+        leaf, _ = traced.inputs[variable]
+        use = composition(traced.node, leaf) if self.options.order == 1 else of_gradient(traced.node, leaf)
         if use is None:
             return None
         inputs = self.draws[0]

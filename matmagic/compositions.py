@@ -5,7 +5,7 @@ apart: linearity, the product and quotient rule, the chain rule through an inner
 expression is cut.  Of several cuts that one is taken at which both sides have names.  What remains are standard
 derivatives: a function of the table, a power, a linear function.  Each Use carries the derivative that its rule and its
 parts give it, so that the pieces can be seen to add up.
-Not known here: how the tree is shown.  Derivatives of second order have none.
+Not known here: how the tree is shown.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from .expr import (
 from .functions import FUNCTIONS
 from .match import Bound, constant_scalars, match
 from .matrix_functions import FUNCTIONS_OF_MATRICES, NoDerivative
+from .simplify import simplify
 from .walk import children, leaves, ordered, rebuild, size_letters, substitute
 
 MOST_USES = 24  # of a tree; nobody follows a larger one
@@ -112,6 +113,18 @@ def composition(node: Node, variable: Leaf) -> Use | None:
     with suppress(_NoTree, NoDerivative):
         return _Tree(node).use(node, variable)
     return None
+
+
+def of_gradient(node: Node, variable: Leaf) -> Use | None:
+    """The tree of a Hessian: that of the Jacobian of the gradient."""
+    try:
+        gradient = simplify(differentiate(node, variable))
+    except NoDerivative:
+        return None
+    use = composition(gradient, variable)
+    if use is None:
+        return None
+    return Use("Jacobian of the gradient", gradient, variable, use.derivative, parts=(use,))
 
 
 class _Tree:

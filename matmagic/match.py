@@ -44,7 +44,7 @@ from .lengths import Size, length
 from .lengths import parts as parts_of
 from .simplify import expand
 from .twins import twin
-from .walk import leaves, ordered, resized, size_letters, substitute, transform
+from .walk import children, leaves, ordered, resized, size_letters, substitute, transform
 
 TOLERANCE = 1e-9
 BENT = frozenset(  # with another formula beyond some place, which no few values find
@@ -161,7 +161,7 @@ class _Part:
     def expanded(self) -> list[Node]:
         """Multiplied out, where that is another form."""
         parts = ordered(self.node)
-        sums = any(isinstance(f, Sum) for part in parts if isinstance(part, Product) for f, _ in part.factors)
+        sums = any(isinstance(c, Sum) for part in parts if isinstance(part, Product | Sum) for c in children(part))
         found = expand(self.node) if sums and len(parts) < LONGEST else None
         return [] if found is None or key(found) == key(self.node) else [found]
 
@@ -193,6 +193,8 @@ def _opened(node: Node) -> Node:
 def _bare(node: Node, variable: Leaf, order: int) -> Iterator[_Part]:
     """What is left without a factor and without terms that the derivative doesn't see."""
     terms: Sequence[tuple[Number, Node]] = node.terms if isinstance(node, Sum) else ((Fraction(1), node),)
+    if len(terms) == 1 and isinstance(terms[0][1], Sum):
+        terms = [(exact(terms[0][0] * c), t) for c, t in terms[0][1].terms]
     seen = [(c, t) for c, t in terms if not _vanishes(t, variable, order)]
     rest = [(c, t) for c, t in terms if (c, t) not in seen]
     offset = add(rest, node.shape) if rest else None

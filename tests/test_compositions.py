@@ -37,14 +37,14 @@ TREES = {
     ("torch.sqrt(((A @ x - b) ** 2).sum() + 1)", "x: n, A: m n, b: m", "x"): ("chain rule", "least squares"),
     ("x @ A @ x + torch.exp(b @ x)", "x: n, A: n n, b: n", "x"): ("linearity", "quadratic form, linear form"),
     ("3 * torch.norm(x) - b @ x + 7", "x: n, b: n", "x"): ("linearity", "Euclidean norm, linear form"),
-    ("(x @ A @ x) * (b @ x) ** 2", "x: n, A: n n, b: n", "x"): ("product rule", "quadratic form, linear form"),
+    ("(x @ A @ x) * (b @ x) ** 2", "x: n, A: n n, b: n", "x"): ("product rule", "quadratic form"),
     ("(x @ A @ x) * torch.exp(b @ x)", "x: n, A: n n, b: n", "x"): ("product rule", "quadratic form, linear form"),
     ("(x @ A @ x + 1) / (1 + torch.exp(b @ x))", "x: n, A: n n, b: n", "x"): (
         "quotient rule",
         "quadratic form, linear form",
     ),
     ("torch.log(a @ X @ b)", "X: m n, a: m, b: n", "X"): ("chain rule", "bilinear form in the matrix"),
-    ("torch.sin(x) @ A @ (x ** 2)", "x: n, A: n n", "x"): ("product rule", "linear form"),
+    ("torch.sin(x) @ A @ (x ** 2)", "x: n, A: n n", "x"): ("product rule", "weighted sum of"),
     ("torch.trace(torch.linalg.inv(X) @ A) + torch.trace(X @ X)", "X: n n, A: n n", "X"): (
         "linearity",
         "trace of the square",
