@@ -42,7 +42,7 @@ from .expr import (
 from .kinds import functions_in, functions_of, keyed, kind_of
 from .lengths import Size, length
 from .lengths import parts as parts_of
-from .simplify import expand
+from .simplify import expand, flattened
 from .twins import twin
 from .walk import children, leaves, ordered, resized, size_letters, substitute, transform
 
@@ -159,11 +159,20 @@ class _Part:
 
     @cached_property
     def expanded(self) -> list[Node]:
-        """Multiplied out, where that is another form."""
+        """With the sums in its sums opened, and multiplied out, where these are other forms."""
         parts = ordered(self.node)
-        sums = any(isinstance(c, Sum) for part in parts if isinstance(part, Product | Sum) for c in children(part))
-        found = expand(self.node) if sums and len(parts) < LONGEST else None
-        return [] if found is None or key(found) == key(self.node) else [found]
+        if len(parts) > LONGEST:
+            return []
+        nested = any(isinstance(t, Sum) for part in parts if isinstance(part, Sum) for t in children(part))
+        sums = any(isinstance(f, Sum) for part in parts if isinstance(part, Product) for f in children(part))
+        found = {key(self.node): self.node}
+        if nested:
+            opened = transform(self.node, flattened)
+            found.setdefault(key(opened), opened)
+        if sums or nested:
+            whole = expand(self.node)
+            found.update({key(whole): whole} if whole is not None and key(whole) not in found else {})
+        return list(found.values())[1:]
 
     def whole(self, bound: Bound | None) -> Bound | None:
         """The identity of f from that of this part."""

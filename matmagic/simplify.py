@@ -123,12 +123,12 @@ def expand(node: Node, most_terms: int = 64) -> Node | None:
         return add([(c, product(chosen, part.sizes[:rank], range(rank))) for c, chosen in terms], part.shape)
 
     try:
-        return simplify(transform(node, lambda part: _flattened(multiply_out(part))))
+        return simplify(transform(node, lambda part: flattened(multiply_out(part))))
     except TooMany:
         return None
 
 
-def _flattened(node: Node) -> Node:
+def flattened(node: Node) -> Node:
     """A sum with its inner sums opened, whatever their coefficients."""
     if not isinstance(node, Sum):
         return node
