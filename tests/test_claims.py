@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from matmagic.capture import subject_of
 from matmagic.claims import claim_of_option, parse_claim
 from matmagic.errors import OptionError
+from matmagic.options import Options
+from matmagic.report import check
 
 torch.manual_seed(0)
 VALUES = {
@@ -160,3 +162,82 @@ def test_a_claim_of_an_option_evaluates_like_one_of_the_cell() -> None:
     claim = claim_of_option("2 * k * x", subject_of(names["f"], names))
     assert claim.evaluate({"x": torch.ones(2)}).tolist() == [6, 6]
     assert claim.value().tolist() == [6, 12] and claim.variable is None and claim.line is None
+
+
+# ---- graded alike ---------------------------------------------------------------------------------------------------
+
+QUADRATIC = ("def f(x, A): return x @ A @ x", {"x": "n", "A": "n,n"})
+COLUMN = ("def f(x, A): return x.T @ A @ x", {"x": "n,1", "A": "n,n"})
+LEAST = ("def f(x, A, b): return ((A @ x - b) ** 2).sum()", {"x": "n", "A": "m,n", "b": "m"})
+LOGISTIC = ("def f(w, X, y): return F.softplus(X @ w).sum() - y @ X @ w", {"w": "n", "X": "m,n", "y": "m"})
+TRACE = ("def f(X, A): return torch.trace(X @ A)", {"X": "m,n", "A": "n,m"})
+TRACES = ("def f(X, A): return torch.trace(X) * torch.trace(A)", {"X": "n,n", "A": "n,n"})
+MEAN = ("def f(x): return x.mean()", {"x": "n"})
+NORM = ("def f(x): return x.norm()", {"x": "n"})
+LINEAR = ("def f(x, A): return A @ x", {"x": "n", "A": "m,n"})
+
+# function, variable, and claims that say the same: torch, on paper, LaTeX
+ALIKE = [
+    (QUADRATIC, "x", "(A + A.T) @ x", ["(A + A')x", "Ax + Aᵀx", "(A+A^T) x"], [r"(A + A^{\top}) x"]),
+    (QUADRATIC, "x", "2 * A @ x", ["2Ax", "2 A x"], [r"2 A x", r"2\,A\,\mathbf{x}"]),
+    (QUADRATIC, "x", "-(A + A.T) @ x", ["−(A + Aᵀ) x"], [r"-\left(A + A^{\top}\right) x"]),
+    (QUADRATIC, "x", "(A + A.T) @ x / 2", ["½(A + A')x"], [r"\tfrac12 (A+A^\top)x"]),
+    (QUADRATIC, "x", "A @ x", ["A x"], [r"A \mathbf{x}"]),
+    (COLUMN, "x", "(A + A.T) @ x", ["(A + Aᵀ)x"], [r"(A + A^T)x"]),
+    (COLUMN, "x", "x.T @ (A + A.T)", ["xᵀ(A + Aᵀ)", "x'(A + A')"], [r"x^{\top}(A + A^{\top})"]),
+    (LEAST, "x", "2 * A.T @ (A @ x - b)", ["2Aᵀ(Ax − b)", "2 A^T A x - 2 A^T b"], [r"2 A^{\top} (A x - b)"]),
+    (LEAST, "x", "2 * (A @ x - b)", ["2(Ax − b)"], [r"2(Ax-b)"]),
+    (LEAST, "x", "2 * A.T @ A @ x", ["2AᵀAx"], [r"2 A^{\top} A x"]),
+    (LEAST, "A", "2 * torch.outer(A @ x - b, x)", ["2(A x − b) xᵀ", "2(Ax-b)x'"], [r"2 (A x - b) x^{\top}"]),
+    (LEAST, "A", "2 * torch.outer(x, A @ x - b)", ["2x(A x − b)ᵀ"], [r"2 x (A x - b)^{\top}"]),
+    (LOGISTIC, "w", "X.T @ (torch.sigmoid(X @ w) - y)", ["Xᵀ(σ(X w) − y)"], [r"X^\top(\sigma(Xw) - y)"]),
+    (LOGISTIC, "w", "X.T @ (y - torch.sigmoid(X @ w))", ["X'(y - sigmoid(Xw))"], [r"X^\top(y-\sigma(Xw))"]),
+    (TRACE, "X", "A.T", ["A'", "Aᵀ", "A^T"], [r"A^{\top}"]),
+    (TRACE, "X", "A", ["1 A"], [r"\mathbf{A}"]),
+    (TRACES, "X", "torch.trace(A) * torch.eye(len(A))", ["tr(A) I", "tr(A) I_n"], [r"\operatorname{tr}(A)\, I"]),
+    (MEAN, "x", "torch.ones_like(x) / len(x)", ["𝟏 / n", "1/n 𝟏", "𝟏_n/n"], [r"\frac{1}{n} \mathbf{1}"]),
+    (MEAN, "x", "torch.ones_like(x)", ["𝟏"], [r"\mathbf{1}"]),
+    (NORM, "x", "x / x.norm()", ["x / ‖x‖", "x/||x||"], [r"\frac{x}{\lVert x \rVert}", r"\frac{x}{\|x\|_2}"]),
+    (NORM, "x", "x / x.norm() ** 2", ["x/‖x‖²"], [r"\frac{x}{\|x\|^2}"]),
+    (LINEAR, "x", "A", ["2A/2"], [r"\mathbf{A}"]),
+    (LINEAR, "x", "A.T", ["A'"], [r"A^{\top}"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function, variable, code, paper, tex", ALIKE)
+def test_a_claim_is_graded_alike_in_every_language(
+    function: tuple[str, dict[str, str]], variable: str, code: str, paper: list[str], tex: list[str]
+) -> None:
+    cell, shapes = function
+    names = {"torch": torch, "F": F}
+    exec(cell, names)
+    claims = (code, *paper, *tex)
+    report = check(subject_of(names["f"], names), Options(wrt=(variable,), shapes=shapes, claims=claims))
+    first = report.claims[0]
+    for claim, grade in zip(claims, report.claims, strict=True):
+        assert (grade.verdict, grade.why, grade.condition) == (first.verdict, first.why, first.condition), claim
+        assert (grade.edit is None) == (first.edit is None)
+        assert grade.edit is None or claim in grade.edit
+        assert claim == code or f"Your answer {claim} is" in grade.sentence
+        assert grade.hint == first.hint or grade.why == "shape/layout"
+
+
+def test_the_mended_answer_can_be_read() -> None:
+    names = {"torch": torch, "F": F}
+    exec(QUADRATIC[0], names)
+    subject = subject_of(names["f"], names)
+    for claim in ("−(A + Aᵀ) x", r"\frac12 (A + A^{\top}) x", "½(A + A')x"):
+        (grade,) = check(subject, Options(wrt=("x",), shapes=QUADRATIC[1], claims=(claim,))).claims
+        (mended,) = check(subject, Options(wrt=("x",), shapes=QUADRATIC[1], claims=(str(grade.edit),))).claims
+        assert grade.verdict == "wrong" and mended.verdict == "correct"
+
+
+def test_what_both_languages_read_is_code() -> None:
+    """A * x is entry by entry in torch; where it is no torch code, the shapes say what it is."""
+    A, x = VALUES["A"], VALUES["x"]
+    assert torch.equal(parse_claim("A * x", ("A", "x"))(VALUES), A * x)
+    assert torch.equal(parse_claim("x ** 2", ("x",))(VALUES), x * x)
+    assert torch.allclose(parse_claim("A^T*x", ("A", "x"))(VALUES, lambda: (4,)), A.T @ x)
+    assert torch.allclose(parse_claim("A^2", ("A",))(VALUES, lambda: (4, 4)), A @ A)
+    with pytest.raises(OptionError, match="is no argument of the function"):
+        parse_claim("Az", ("A", "x"))
