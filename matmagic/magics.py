@@ -63,7 +63,13 @@ class GradcheckMagics(Magics):
     @argument("-s", "--shapes", action="append", default=[], help='shapes of arguments: -s "x=n,1 A=n,n t=()"')
     @argument("-a", "--assume", action="append", default=[], help='properties, sizes: -a "A=symmetric m>n"')
     @argument("-o", "--order", type=int, default=1, help="2 for the Hessian")
-    @argument("-c", "--claim", action="append", default=[], help='an answer to grade: -c "2 * A @ x"; repeatable')
+    @argument(
+        "-c",
+        "--claim",
+        action="append",
+        default=[],
+        help='an answer to grade, as code, on paper or LaTeX: -c "2 * A @ x", -c "2Ax"; repeatable',
+    )
     @argument("--function", help="which function of the cell; default: the last one that no other calls")
     @argument("--seed", type=int, help="seed of the random draws")
     @argument("--trials", type=int, help="number of random draws")

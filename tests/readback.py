@@ -98,8 +98,8 @@ def setting_of(line: Derivative | Equation, variable: str, setting: Setting) -> 
             {**setting.inputs, line.increment: step}, setting.sizes, whole, {line.increment: (mark, variable)}
         )
     letters = INDICES[: upright(setting.right).ndim]
-    shown = "".join(re.findall(r"_([ijklpqrstuv]+)", line.left_text))
-    return replace(setting, free=letters if set(letters) <= set(shown) else "")
+    shown = "".join(re.findall(r"_([ijklpqrstuv]+)(?![a-z])", line.left_text))
+    return replace(setting, free=letters if shown == letters else "")
 
 
 # ---- SymPy --------------------------------------------------------------------------------------------------------

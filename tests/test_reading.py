@@ -66,7 +66,9 @@ READ: dict[str, list[str]] = {
         r"2 \, A^{\mathrm T} \bigl( A x - b \bigr)", "2A^T r where r = Ax − b", "2 Aᵀ r, where r = A x − b",
         r"2 A^{\top} r, \quad \text{where } r = A x - b", "A^T s, where r = A x - b; s = 2 r", "2 Aᵀ[A x − b]", "$2A^T(Ax-b)$",
         r"2 A^{\intercal}\{A x - b\}", "Σ_j 2 A_ji (A x − b)_j", r"2 \sum_{j=1}^{m} A_{ji} (A x - b)_{j}", "2 𝐀ᵀ(𝐀 x − b)",
-        "2 A.T @ (A x - b)", "2 A^⊤ (A x − b)", "2·Aᵀ(A x − b)", r"2\cdot A^{T}(Ax-b)",
+        "2 A.T @ (A x - b)", "2 A^⊤ (A x − b)", "2·Aᵀ(A x − b)", "∇ₓ f = 2Aᵀ(Ax − b)", r"\nabla_{x} f = 2 A^\top (A x - b)",
+        r"\frac{\partial f}{\partial x} = 2A^T(Ax-b)",
+        "∂f/∂x = 2 Aᵀ r where r = A x − b", r"2\cdot A^{T}(Ax-b)",
     ],
     "(B + B.T) @ x": ["(B + B')x", "(B+Bᵀ) x", "B x + B^T x", r"(B + B^{\top}) x", "(B + B^T)*x", "B'x + Bx"],
     "torch.linalg.inv(B).T": [
@@ -116,6 +118,7 @@ READ: dict[str, list[str]] = {
     ],
     "torch.sigmoid(X @ w)": ["σ(X w)", r"\sigma(Xw)", "sigmoid(X w)", "𝟏 ⊘ (𝟏 + exp(−X w))", "1 ⊘ (1 + exp(-Xw))"],
     "torch.sigmoid(w) * (1 - torch.sigmoid(w))": ["σ(w) ⊙ (𝟏 − σ(w))", "σ(w) ⊙ (1 − σ(w))", r"\sigma(w)\odot(1-\sigma(w))"],
+    "torch.softmax(x, 0) - one / 3": ["softmax(x) − softmax(0)"],
     "torch.softmax(x, 0)": ["softmax(x)", r"\operatorname{softmax}(x)", "exp(x)/(𝟏ᵀ exp(x))", r"\mathrm{softmax}(x)"],
     "torch.softmax(A, 1)": ["softmax_rows(A)", r"\operatorname{softmax}_{\mathrm{rows}}(A)"],
     "torch.logsumexp(x, 0) * x": ["logsumexp(x) x", r"\log\left(\mathbf{1}^\top \exp(x)\right) x", "log(Σ_i exp(x_i)) x"],
@@ -319,10 +322,10 @@ LONG = {
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_what_is_too_much_is_refused_in_no_time(text: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises((OptionError, Misfit)):
         value_of(text, torch.zeros(3))
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_nothing_is_written() -> None:

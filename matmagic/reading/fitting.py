@@ -80,6 +80,9 @@ class Fitting:
                 if isinstance(c, Unknown):
                     if isinstance(a, int) and isinstance(b, int):
                         c.same, changed = a * b, True
+                elif isinstance(a, int) and isinstance(b, int):
+                    if a * b != c:
+                        raise Misfit(f"a Kronecker product with sides of {a} and {b} as one of {c}")
                 elif a is b and isinstance(a, Unknown) and math.isqrt(c) ** 2 == c:
                     a.same, changed = math.isqrt(c), True
                 elif isinstance(a, Unknown) != isinstance(b, Unknown):

@@ -85,10 +85,17 @@ class Parser(Scripts):
             while where and self.pieces[where - 1].text in (",", ";"):
                 where -= 1
             self.at, self.end = 0, where
+        self.skip_left_side()
         tree = self.sum()
         if self.at < self.end:
             self.refuse(self.next(), "")
         return tree
+
+    def skip_left_side(self) -> None:
+        """∇ₓ f = and ∂f/∂x = say what the formula is of, not what it is."""
+        equals = next((k for k in range(self.end) if self.pieces[k].text == "="), 0)
+        if any(token.text in ("∇", "∂") for token in self.pieces[:equals]):
+            self.at = equals + 1
 
     def is_where(self, k: int) -> bool:
         after = self.pieces[k + 1].text if k + 1 < len(self.pieces) else ""

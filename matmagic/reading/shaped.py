@@ -19,6 +19,7 @@ from .table import FUNCTIONS, OVER_INDEX
 from .tree import Misfit, Part
 
 HUGE = 10**6
+OF_VECTORS = frozenset("softmax log_softmax logsumexp sort".split())
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Shaped(Fitting):
     def _unit(self, part: Part) -> Shape:
         self.need(self.is_scalar(self.shape(part.parts[0])), "a number as index of e", self.of[part.parts[0]])
         size = Unknown()
-        if part.parts[0].kind in ("size", "number", "sum"):
+        if part.parts[0].kind in ("size", "sum"):
             with suppress(Misfit):
                 self.least.append((size, self.count(part.parts[0])))
         return size, 1
@@ -233,6 +234,8 @@ class Shaped(Fitting):
     def _call(self, part: Part) -> Shape:
         if part.value not in FUNCTIONS:
             raise Misfit(f"{part.value.replace('_', ' of ')} is not known")
+        if part.value in OF_VECTORS and part.parts[0].kind == "number" and part.parts[0].value == 0:
+            self.of[part.parts[0]] = Unknown(), 1  # 0 where a vector is needed
         shapes = self.all(part)
         try:
             return FUNCTIONS[part.value].shape(self, shapes)

@@ -24,6 +24,7 @@ TYPED = {
     "−": "-", "–": "-", "·": "·", "⋅": "·", "∙": "·", "×": "×", "∗": "*", "⊙": "⊙", "∘": "⊙", "◦": "⊙", "⊘": "⊘", "⊗": "⊗",
     "‖": "‖", "∥": "‖", "′": "'", "’": "'", "'": "'", "⊤": "ᵀ", "†": "†", "√": "√", "∑": "Σ", "∞": "∞", "…": "…", "≤": "≤",
     "≥": "≥", "≠": "≠", "𝟏": "𝟏", "𝟙": "𝟏", "@": "@", "&": "&", "∂": "∂",
+    "∇": "∇",
     **{c: c for c in "+-*/()[]{},;:=<>|^_"},
 }  # fmt: skip
 SYMBOLS = sorted(TYPED, key=len, reverse=True)
@@ -37,6 +38,7 @@ COMMANDS = {
     "vert": "|", "mid": "|", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "lt": "<", "gt": ">", "ne": "≠", "neq": "≠",
     "ldots": "…", "dots": "…", "cdots": "…", "infty": "∞", "sum": "Σ", "frac": "frac", "tfrac": "frac", "dfrac": "frac",
     "sqrt": "√", "\\": "\\\\", "{": "(", "}": ")", "lbrack": "[", "rbrack": "]", "ast": "*", "colon": ":", "partial": "∂",
+    "nabla": "∇",
 }  # fmt: skip
 STYLES = frozenset("mathbf boldsymbol bm mathbb mathit mathcal vec pmb mathds mathnormal".split())
 UPRIGHT = frozenset("operatorname mathrm mathsf mathtt text textrm textsf textbf rm".split())

@@ -52,11 +52,11 @@ class Values:
 
     def broad(self, *given: Tensor) -> None:
         """Room for what broadcasting makes of these."""
-        self.room(math.prod(torch.broadcast_shapes(*(t.shape for t in given))))
+        self.room(math.prod(map(max, *(t.shape for t in given))))
 
     def spread(self, tensor: Tensor) -> Tensor:
         """A matrix, the same for each index."""
-        return tensor.reshape(*(1,) * len(self.ranges), *tensor.shape)
+        return tensor.reshape(*(1,) * len(self.ranges), *tensor.shape) if self.ranges else tensor
 
     def number(self, value: float) -> Tensor:
         return self.spread(torch.tensor([[value]], dtype=torch.float64))
@@ -67,7 +67,7 @@ class Values:
     # ---- atoms
 
     def _number(self, part: Part) -> Tensor:
-        return self.number(part.value)
+        return self.number(part.value).expand(*self.ranges and (1,) * len(self.ranges), self.rows(part), 1)
 
     def _size(self, part: Part) -> Tensor:
         return self.number(self.shaped.sizes[part.value])
@@ -143,7 +143,7 @@ class Values:
         if a.shape[-2:] == (1, 1) or b.shape[-2:] == (1, 1):
             self.broad(a, b)
             return a * b
-        batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        batch = map(max, a.shape[:-2], b.shape[:-2])
         self.room(math.prod(batch) * a.shape[-2] * b.shape[-1], a.shape[-1])
         return a @ b
 
@@ -174,7 +174,7 @@ class Values:
     def _kron(self, part: Part) -> Tensor:
         a, b = self.all(part)
         rows, columns = a.shape[-2] * b.shape[-2], a.shape[-1] * b.shape[-1]
-        batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        batch = [*map(max, a.shape[:-2], b.shape[:-2])]
         self.room(math.prod(batch) * rows * columns)
         return (a[..., :, None, :, None] * b[..., None, :, None, :]).reshape(*batch, rows, columns)
 
@@ -265,7 +265,7 @@ class Values:
             torch.arange(size).reshape([-1 if k == axis else 1 for k in range(tensor.ndim)])
             for axis, size in enumerate(tensor.shape[:-2])
         ]
-        self.room(math.prod(torch.broadcast_shapes(*(p.shape for p in (*outer, *places)))))
+        self.broad(*outer, *places)
         return tensor[(*outer, *places)]
 
     def places(self, spec: Part | None, length: int, axis: int) -> Tensor:
