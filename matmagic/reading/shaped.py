@@ -67,15 +67,19 @@ class Shaped(Fitting):
 
     def _unit(self, part: Part) -> Shape:
         self.need(self.is_scalar(self.shape(part.parts[0])), "a number as index of e", self.of[part.parts[0]])
+        (at,) = part.parts
+        if at.kind == "call" and at.value in ("argmax", "argmin"):
+            return self.of[at.parts[0]][0], 1
         size = Unknown()
-        if part.parts[0].kind in ("size", "sum"):
+        if at.kind in ("size", "sum"):
             with suppress(Misfit):
-                self.least.append((size, self.count(part.parts[0])))
+                self.least.append((size, self.count(at)))
         return size, 1
 
     def _commutation(self, part: Part) -> Shape:
-        size = math.prod(map(self.count, part.parts))
-        return size, size
+        m, n = map(self.count, part.parts)
+        self.stacked.insert(0, (n, m))  # what is left of K_mn is applied to vec(Xᵀ)
+        return m * n, m * n
 
     def _counting(self, part: Part) -> Shape:
         last, first = self.count(part.parts[-1]), self.count(part.parts[0])
@@ -237,6 +241,9 @@ class Shaped(Fitting):
         if part.value in OF_VECTORS and part.parts[0].kind == "number" and part.parts[0].value == 0:
             self.of[part.parts[0]] = Unknown(), 1  # 0 where a vector is needed
         shapes = self.all(part)
+        inner = part.parts[0]
+        if part.value == "onehot" and inner.kind == "call" and inner.value in ("argmax_rows", "argmin_rows"):
+            return self.of[inner.parts[0]]
         try:
             return FUNCTIONS[part.value].shape(self, shapes)
         except (ValueError, IndexError):

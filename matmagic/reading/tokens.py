@@ -168,6 +168,8 @@ class _Lexer:
         ):
             self.add("symbol", "+" if self.text[self.at] == "+" else "-", 1)
         self.one(mark)
+        if mark == "^" and self.text[self.at : self.at + 1] in LOW:  # x^⊙d₂
+            self.script(above=False)
         self.add("symbol", "}", 0)
         return None
 
