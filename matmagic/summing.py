@@ -205,7 +205,7 @@ def _added(terms: Sequence[Term], enclosed: bool = False) -> Math:
 
     `enclosed` sums stand in parentheses, so that the number needs no new ones.
     """
-    terms = _entrywise(_plain_first(collected(_in_functions(_of_chains(terms)))))
+    terms = _entrywise(_plain_first(collected(_in_functions(_of_chains(_opened(terms))))))
     sizes = {abs(t.coefficient) for t in terms}
     if len(terms) < 2 or len(sizes) > 1 or sizes == {1} or not (enclosed or _one_number(terms)):
         return plus(terms)
@@ -257,6 +257,34 @@ def _without(term: Term, above: Sequence[Math], below: Sequence[Math]) -> Term:
     over = [_to(b, p) for b, p in left.items() if p > 0]
     under = [_to(b, -p) for b, p in left.items() if p < 0]
     return replace(term, above=tuple(over), below=tuple(under))
+
+
+def _opened(terms: Sequence[Term]) -> list[Term]:
+    """a − (b + c) -> a − b − c"""
+    found: list[Term] = []
+    for term in terms:
+        if (
+            len(terms) > 1
+            and isinstance(term.body, Plus)
+            and abs(term.coefficient) == 1
+            and not (term.above or term.below)
+        ):
+            found += [_of(part, term.coefficient) for part in term.body.parts]
+        else:
+            found.append(term)
+    return found
+
+
+def _of(math: Math, sign: Number) -> Term:
+    """A piece of a sum as a term."""
+    scalars: list[Math] = [Num(sign)]
+    if isinstance(math, Quotient) and not math.entrywise:
+        scalars += scalar_factors(Quotient(Num(Fraction(1)), math.bottom))
+        math = math.top
+    if isinstance(math, Times):
+        scalars += math.parts[:-1]
+        math = math.parts[-1]
+    return scalar_term(scalars, math)
 
 
 def _in_functions(terms: Sequence[Term]) -> list[Term]:

@@ -27,7 +27,7 @@ _NAMES = r"""
     \Sigma \Upsilon \Phi \Psi \Omega \ell \hbar \nabla \partial \infty \prime \emptyset
     \mathrm \mathbf \mathbb \mathcal \mathsf \mathit \text \operatorname \hat \bar \tilde \dot \ddot \vec
     \widehat \widetilde \overline \underline \underbrace
-    \cdot \times \odot \otimes \oplus \circ \star \ast \div \pm \mp \sum \prod \int \frac \tfrac \dfrac \sqrt
+    \cdot \times \odot \oslash \otimes \oplus \circ \star \ast \div \pm \mp \sum \prod \int \frac \tfrac \dfrac \sqrt
     \top \dagger \to \mapsto \leftarrow \rightarrow \Rightarrow \iff \in \notin \subset \subseteq \cup \cap
     \forall \exists \neg \land \lor \le \leq \ge \geq \ne \neq \equiv \approx \sim \propto \succ \succeq
     \prec \preceq \perp \mid \colon \ldots \cdots \vdots \ddots
@@ -41,6 +41,9 @@ ENVIRONMENTS = frozenset(["matrix", "bmatrix", "pmatrix", "vmatrix", "cases", "a
 
 _EM = 16.0  # ziamath's pixels to one em of the text around
 _SPACING = (  # what TeX does by itself
+    (r"\\(exp|log|sin|cos|tan|sinh|cosh|tanh|max|min|det)(?= *(?:\(|\\left))", r"\\operatorname{\1}"),
+    (r"(?<=[\w)}\U0001d7cf])(?<!\\odot)(?<!\\log) *(?=\\operatorname\b)", r"\\, "),
+    (r"\\oslash\b", r"\\,\\oslash\\,"),
     (r"\\mathbf\{1\}", "\N{MATHEMATICAL BOLD DIGIT ONE}"),
     (r"(\\nabla(?:\^\{?2\}?)?)_(\w|\{[^{}]*\}) *(?=[A-Za-z\\])", r"\1_{\\!\2}\\,"),
     (r"(?<!\\left)\\lVert((?:(?!\\[lr]Vert).)*)(?<!\\right)\\rVert", r"\\left\\lVert\1\\right\\rVert"),

@@ -119,6 +119,17 @@ def at_least(math: Math, level: int) -> str:
     return text if own >= level else _enclosed(text)
 
 
+def inline(math: Math) -> str:
+    r"""An argument of a function: a quotient with a slash, K q / \sqrt{d}."""
+    match math:
+        case Times(parts=(Num(value=value), Quotient() as quotient)) if value == -1:
+            return f"-{inline(quotient)}"
+        case Quotient(top=top, bottom=bottom, entrywise=False):
+            line = f"{at_least(top, PRODUCT)} / {at_least(bottom, POWER)}"
+            return latex(math) if r"\frac" in line else line
+    return latex(math)
+
+
 def _enclosed(text: str) -> str:
     """In parentheses as high as what they enclose."""
     return rf"\left({text}\right)" if r"\frac" in text else f"({text})"
@@ -184,8 +195,10 @@ def _function(math: Math) -> tuple[str, int]:
         case Apply(function="pow", args=(base, exponent)):
             mark = r"\odot " if rank(base) else ""
             return f"{_script_base(base)}^{{{mark}{latex(constant_of(exponent))}}}", POWER
+        case Apply(function="abs", args=(of,)):
+            return rf"\lvert {latex(of)} \rvert", ATOM
         case Apply(function=function, args=args):
-            return FUNCTIONS[function].latex + _enclosed(", ".join(map(latex, beside(args)))), ATOM
+            return FUNCTIONS[function].latex + _enclosed(", ".join(map(inline, beside(args)))), ATOM
         case Trace(of=of):
             return rf"\operatorname{{tr}}{_enclosed(latex(of))}", ATOM
         case Diag(of=of) | DiagonalOf(of=of):
@@ -197,10 +210,12 @@ def _function(math: Math) -> tuple[str, int]:
         case Called(function=function, args=args):
             by_rows = rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes
             name, mark = FUNCTIONS_OF_MATRICES[function].latex, r"_{\mathrm{rows}}" if by_rows else ""
-            return called(name, [latex(a) for a in args], mark, by_rows), CALLED.get(function, ATOM)
+            return called(name, [inline(a) for a in args], mark, by_rows, _enclosed), CALLED.get(function, ATOM)
         case Over(function=function, index=index, args=args):
             name = FUNCTIONS_OF_MATRICES[function].latex
-            return called(name, [latex(a) for a in args], f"_{{{index}}}"), CALLED.get(function, ATOM)
+            return called(name, [inline(a) for a in args], f"_{{{index}}}", enclosed=_enclosed), CALLED.get(
+                function, ATOM
+            )
         case SumOver(indices=indices, of=of):
             return rf"\sum_{{{','.join(indices)}}} {at_least(of, PRODUCT)}", PRODUCT
         case Holds(left=left, relation=relation, right=right):
@@ -238,7 +253,7 @@ def _fraction(math: Quotient) -> str:
     scalars, body = ((), math.top) if not isinstance(math.top, Times) else (math.top.parts[:-1], math.top.parts[-1])
     product = isinstance(body, Chain | Hadamard) and any(isinstance(p, Plus) for p in pieces(body))
     wide = any(isinstance(p, Quotient) for p in pieces(body)) or any(isinstance(s, Chain | Plus) for s in scalars)
-    product = product or (isinstance(body, Plus) and not all(isinstance(s, Num) for s in scalars))
+    product = product or (isinstance(body, Plus) and len(scalars) > 0)
     if rank(math.top) == 0 or not (wide or (product and _made_of_symbols(math.bottom))):
         sign, top = _signed(math.top)
         return rf"{sign}\frac{{{top}}}{{{latex(math.bottom)}}}"
@@ -279,7 +294,8 @@ def _product(parts: tuple[Math, ...]) -> tuple[str, int]:
     line = texts[0]
     for before, after in itertools.pairwise(texts):
         wide = (before.endswith("}") and r"\mathrm" in before) or after.startswith(r"\mathrm")
-        wide = wide or (after.startswith(("(", r"\left(")) and re.search(NAME_AT_END, before) is not None)
+        named = after.startswith(("(", r"\left(")) and re.search(NAME_AT_END, before) is not None
+        wide = wide or named or before.startswith(r"\mathrm{d}")
         digits = before[-1] in "0123456789" and after[0] in "0123456789"
         line += (r" \cdot " if digits else r" \, " if wide else " ") + after
     return line, PRODUCT

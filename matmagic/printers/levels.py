@@ -37,15 +37,18 @@ CALLED = {
 }
 
 
-def called(template: str, args: list[str], mark: str = "", rows: bool = False) -> str:
+def called(
+    template: str, args: list[str], mark: str = "", rows: bool = False, enclosed: Callable[[str], str] = "({})".format
+) -> str:
     """A function of matrices, as its row says; the mark names the index, or says that it is of rows.
 
     >>> called("softmax", ["X"], "_rows", rows=True), called("‖□‖₂", ["X"])
     ('softmax_rows(X)', '‖X‖₂')
     """
     written = template.split("¦")[-1 if rows else 0]
-    whole = written if "□" in written else f"{written}@(□)"
-    return whole.replace("@", mark).replace("□", ", ".join(args))
+    inside = ", ".join(args)
+    whole = written.replace("(□)", enclosed(inside)) if "□" in written else f"{written}@{enclosed(inside)}"
+    return whole.replace("@", mark).replace("□", inside)
 
 
 def near(value: Fraction | float) -> Fraction | float:
