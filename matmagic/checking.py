@@ -78,6 +78,12 @@ class Check:
         """The inputs that are declared to equal their transposes."""
         return [name for name, prop in self.assume.items() if prop in forms.SYMMETRIC]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arguments, the size letters, and what f is called: letters made up for a formula are others."""
+        letters = {size for shape in self.shapes.of.values() for size in shape if isinstance(size, str)}
+        return (*self.shapes.of, *sorted(letters), self.subject.symbol)
+
     def sizes(self, inputs: Mapping[str, Tensor]) -> dict[str, int]:
         """Which number each size letter is, at these inputs."""
         return {
@@ -297,7 +303,7 @@ class Check:
         math, code = (found.math, found.code) if found else (None, None)
         composed = partial(self.composed, traced, variable, node) if traced and node and code else None
         value = self.own_value(variable)
-        alone = Derivative(variable, kind, *left, math, code, match, verdict, value, draws=self.draws)
+        alone = Derivative(variable, kind, *left, math, code, match, verdict, value, draws=self.draws, names=self.names)
         alone = replace(alone, composed=composed) if composed and len(names) == 1 else alone
         indices = 2 * ranks[1] if order == 2 else sum(ranks)
         plain = math is not None and (kind in ("gradient", "jacobian") or indices < 3)

@@ -29,6 +29,7 @@ from .left_sides import index_of
 from .lengths import Size
 from .match import Bound, match
 from .matrix_functions import NoDerivative
+from .naming import latex_where, text_where
 from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose, rank
 from .places import namespace
 from .printers.index_code import index_code
@@ -230,6 +231,7 @@ class Derivative:
     value: Tensor | None = None  # at the notebook's own tensors
     lines: tuple[Equation, ...] = ()  # all ways to write it, where there is more than one
     code_left: str = ""  # what the code is, where that is not what stands on the left
+    names: tuple[str, ...] = field(default=(), repr=False)  # that made-up letters avoid
     draws: tuple[Mapping[str, Tensor], ...] = field(default=(), repr=False, compare=False)  # on which the code was run
     composed: Callable[[], Piece | None] = field(repr=False, compare=False, default=lambda: None)
 
@@ -249,12 +251,12 @@ class Derivative:
     @cached_property
     def latex(self) -> str | None:
         """The right-hand side in LaTeX."""
-        return None if self.math is None else latex(self.math)
+        return None if self.math is None else latex_where(self.math, self.names)
 
     @cached_property
     def text(self) -> str | None:
         """The right-hand side in Unicode."""
-        return None if self.math is None else text(self.math)
+        return None if self.math is None else text_where(self.math, self.names)
 
     @cached_property
     def formula(self) -> Any:

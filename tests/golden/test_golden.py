@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from golden.golden import Formula, formulas, printed
 
+from golden.golden import Formula, formulas, printed
 from matmagic.typeset import image
 
 
