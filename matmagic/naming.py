@@ -44,20 +44,21 @@ Definition = tuple[Symbol, Math]
 def named(math: Math, taken: Collection[str]) -> tuple[Math, tuple[Definition, ...]]:
     """The formula, and its definitions in the order in which they can be read.
 
-    >>> from .notation import Chain, Transpose
-    >>> A, x, b = Symbol("A", ("m", "n")), Symbol("x", ("n",)), Symbol("b", ("m",))
-    >>> named(Chain((Transpose(A), x)), ["A", "x"])
-    (Chain(parts=(Transpose(of=Symbol(name='A', shape=('m', 'n'), symmetric=False)), Symbol(name='x', shape=('n',), symmetric=False))), ())
+    >>> x, y, A = Symbol("x", ("n",)), Symbol("y", ("n",)), Symbol("A", ("n", "n"))
+    >>> z = Called("softmax", (Plus((x, Plus((y, x)))),), ("n",))
+    >>> text_where(Plus((z, Called("softmax", (Plus((z, y)),), ("n",)), z, z)), ["x", "p"])
+    'q + softmax(q + y) + q + q, where q = softmax(x + y + x)'
     """
     if len(text(math)) < LONG or any(
         isinstance(p, Indexed | At | SumOver | Over | Holds | Increment) for p in pieces(math)
     ):
         return math, ()
     used = {*taken, *(p.name for p in pieces(math) if isinstance(p, Symbol)), "e", "d"}
-    body, found = math, []
+    body = math
+    found: list[Definition] = []
     while len(found) < MOST:
         part = _worthy(body, [of for _, of in found])
-        letter = part and _letter(part, used)
+        letter = None if part is None else _letter(part, used)
         if part is None or letter is None:
             break
         used.add(letter)
