@@ -43,7 +43,8 @@ class Setting:
         known = Known(names, tuple(self.sizes), self.increments, self.free)
         inputs = {name: upright(value) for name, value in self.inputs.items()}
         right = upright(self.right)
-        line, *definitions = re.split(r", where |, \\quad \\text\{where \} |; |;\\ ", line)
+        line, *rest = re.split(r", where |, \\quad \\text\{where \} ", line)
+        definitions = re.split(r";\\ |; ", rest[0]) if rest else []
         try:
             for definition in definitions:
                 letter, _, meaning = definition.partition(" = ")
