@@ -217,7 +217,8 @@ class Derivative:
 
     `latex` and `text` are the right-hand side: a differential, where the derivative has more than two indices; then its
     vec form and its entries are further `lines`.  They and `code` are None where no closed form was found; `verdict` says
-    what was compared with what.
+    what was compared with what.  `code` is one torch expression, `function_code` a small function of it, `numpy_code` the
+    same in NumPy.
     """
 
     variable: str
