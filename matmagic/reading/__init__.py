@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..calling import float64
 from ..errors import OptionError
 from .grammar import Reading, readings
 from .shaped import Shaped
@@ -101,8 +102,8 @@ def _valued(reading: Reading, values: Mapping[str, Tensor], sizes: Mapping[str, 
         for dim, length in zip(own, (*shape, 1)[:2], strict=True):
             fit.unify(dim, length)
     values_of = Values(fit, fit.ranges(reading.axes))
-    tensor = laid_out(values_of.filled(values_of.value(tree), free), free)
-    return _as(tensor, shape)
+    with float64():
+        return _as(laid_out(values_of.filled(values_of.value(tree), free), free), shape)
 
 
 def _as(tensor: Tensor, shape: Sequence[int]) -> Tensor:
