@@ -68,3 +68,9 @@ identity("Hessian of the sample variance", "torch.var(x)", wrt="x",
          hessian="2 * (torch.eye(x.shape[0]) - torch.ones_like(x) @ torch.ones_like(x).T / x.shape[0])"
                  " / (x.shape[0] - 1)",
          shapes="x: n", source="Matrix Cookbook (98) with the centring matrix")
+identity("Hessian of log-sum-exp of an affine map", "torch.logsumexp(A @ x + b, 0)", wrt="x",
+         hessian="A.T @ (torch.diag(torch.softmax(A @ x + b, 0).squeeze(1))"
+                 " - torch.softmax(A @ x + b, 0) @ torch.softmax(A @ x + b, 0).T) @ A",
+         shapes="x: n, A: m n, b: m", source="Jacobian of the softmax")
+identity("Hessian of a linear form's exponential", "torch.exp(a.T @ x)", wrt="x", hessian="torch.exp(a.T @ x) * a @ a.T",
+         shapes="x: n, a: n", source="chain rule with the derivative of exp")

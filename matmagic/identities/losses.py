@@ -85,3 +85,6 @@ identity("softmax cross-entropy of a normalised target", "torch.logsumexp(z, 0) 
 identity("softmax cross-entropy by weights", "-(Y * torch.log_softmax(X @ W, 1)).sum()", wrt="W",
          gradient="X.T @ (Y.sum(1, keepdim=True) * torch.softmax(X @ W, 1) - Y)", shapes="W: n k, X: m n, Y: m k",
          simpler={"Y one-hot": "X.T @ (torch.softmax(X @ W, 1) - Y)"}, source="chain rule with log-sum-exp")
+identity("elastic net", "((A @ x - b) ** 2).sum() + c * x.abs().sum() + d * x.T @ x", wrt="x",
+         gradient="2 * A.T @ (A @ x - b) + c * torch.sign(x) + 2 * d * x", shapes="x: n, A: m n, b: m, c: , d: ",
+         conditions=("x without zeros",), source="Matrix Cookbook (84), (131) and the l1 norm")

@@ -63,3 +63,8 @@ identity("smallest entry", "torch.amin(x)", wrt="x", gradient="argmin(x)",
          shapes="x: n", conditions=("one entry is smallest",), source="derivative of the minimum")
 identity("maximum norm", "torch.amax(x.abs())", wrt="x", gradient="torch.sign(x) * argmax(x.abs())",
          shapes="x: n", conditions=("one entry is largest",), source="derivative of the maximum")
+identity("l1 distance", "(x - a).abs().sum()", wrt="x", gradient="torch.sign(x - a)",
+         shapes="x: n, a: n", conditions=("x and a differ in each entry",), source="derivative of the absolute value")
+identity("Frobenius norm of a residual", "torch.norm(A @ X - B)", wrt="X",
+         gradient="A.T @ (A @ X - B) / torch.norm(A @ X - B)", shapes="X: n k, A: m n, B: m k",
+         conditions=("A X differs from B",), source="chain rule with Matrix Cookbook (119)")
