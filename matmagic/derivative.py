@@ -272,7 +272,10 @@ class Derivative:
             return None
         arguments = list(namespace(self.draws[0]))
         name = FUNCTION_NAMES[self.kind] + "_" + re.sub(r"\W+", "_", self.variable).strip("_")
-        own = function(name, arguments, self.code)
+        try:
+            own = function(name, arguments, self.code)
+        except RecursionError:  # too long a sum
+            return None
 
         def run(inputs: Mapping[str, Tensor]) -> Any:
             space: dict[str, Any] = {"torch": torch, "F": F}
@@ -286,7 +289,10 @@ class Derivative:
         """The code over NumPy arrays and np; None without code, and where NumPy lacks a function.  NumPy is imported here."""
         if self.code is None or not self.draws or "np" in namespace(self.draws[0]):
             return None
-        own = numpy_code(self.code)
+        try:
+            own = numpy_code(self.code)
+        except RecursionError:  # too long a sum
+            return None
         if own is None:
             return None
         own = one_expression(own)

@@ -163,6 +163,13 @@ def test_what_is_costly_has_a_name_that_is_free(code: str) -> None:
     assert one_expression(code, {"torch.linalg.inv(X)", "torch.linalg.solve(S, r)"}) == SHARED[code]
 
 
+def test_code_that_is_too_deep_stays_as_it_is() -> None:
+    deep = "(" * 300 + "A @ x" + ")" * 300
+    assert one_expression(deep) == deep
+    long = " + ".join(["A @ x"] * 2000)
+    assert one_expression(long) == long
+
+
 def test_a_function_names_what_it_needs_twice() -> None:
     found = gradcheck(lambda x, A, b: torch.sqrt(((A @ x - b) ** 2).sum() + 1), wrt="x", shapes="x=n A=m,n b=m")["x"]
     assert found.function_code == (

@@ -52,8 +52,11 @@ def one_expression(code: str, costly: Collection[str] | None = None) -> str:
     """
     if costly is not None and not costly:
         return code
-    parts = _Parts(code, lambda part, text: isinstance(part, ast.MatMult) if costly is None else text in costly)
-    return code if parts.named else parts.text(parts.tree, None)
+    try:
+        parts = _Parts(code, lambda part, text: isinstance(part, ast.MatMult) if costly is None else text in costly)
+        return code if parts.named else parts.text(parts.tree, None)
+    except (SyntaxError, RecursionError, MemoryError):  # deeper than Python reads: the code is tried as it is
+        return code
 
 
 def function(name: str, arguments: Sequence[str], code: str) -> str:
