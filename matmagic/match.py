@@ -56,6 +56,12 @@ _SIZE_SETS = (  # distinct, so that a transposed binding can't pass; any two let
     (3, 5, 4, 7, 6, 8, 9), (5, 4, 6, 3, 8, 7, 10), (4, 6, 5, 8, 7, 3, 9), (7, 3, 9, 6, 5, 8, 4),
 )  # fmt: skip
 _SIZES_OF_VALUES = (1.0, 0.1)  # of positive ones: with small ones Ax < b, and p < 1
+_LEADS = (
+    Fraction(1),
+    Fraction(-1),
+    Fraction(1, 2),
+    Fraction(-1, 2),
+)  # coefficients of the first term of rows that are sums
 _SPREADS = (1.0, 20.0)  # of the values with signs at each set of sizes
 
 
@@ -140,7 +146,7 @@ def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
         bound = part.whole(_by_form(form, constants, variable, order))
         if bound is not None and _proved(bound, node, order):
             return bound
-    for part in parts if needed else ():
+    for part in (p for p in parts if needed and p.thorough):
         for form, constants in [(part.node, {}), *_abstract(part.node, variable)]:
             bound = part.whole(_by_value(form, constants, variable, order))
             alike = bound is not None and not BENT & (needed ^ functions_in(bound.identity.node))
@@ -156,6 +162,7 @@ class _Part:
     node: Node
     factor: Node = field(default_factory=lambda: number(1))
     offset: Node | None = None
+    thorough: bool = True  # whether it is looked up in other forms too
 
     @cached_property
     def expanded(self) -> list[Node]:
@@ -169,7 +176,7 @@ class _Part:
         if nested:
             opened = transform(self.node, flattened)
             found.setdefault(key(opened), opened)
-        if sums or nested:
+        if self.thorough and (sums or nested):
             whole = expand(self.node)
             found.update({key(whole): whole} if whole is not None and key(whole) not in found else {})
         return list(found.values())[1:]
@@ -186,7 +193,7 @@ def _looked_up(parts: Sequence[_Part], variable: Leaf) -> Iterator[tuple[_Part, 
             yield part, part.node, {}
         for part in group:
             yield from ((part, form, {}) for form in part.expanded)
-        for part in group:
+        for part in (p for p in group if p.thorough):
             for form in (part.node, *part.expanded):
                 yield from ((part, *found) for found in _abstract(form, variable))
 
@@ -208,20 +215,25 @@ def _bare(node: Node, variable: Leaf, order: int) -> Iterator[_Part]:
     rest = [(c, t) for c, t in terms if (c, t) not in seen]
     offset = add(rest, node.shape) if rest else None
     if seen and offset is not None:
+        yield from (replace(part, thorough=False) for part in _scaled(terms, node.shape))
         yield _Part(add(seen, node.shape), offset=offset)
     if len(seen) == 1:
         ((scale, term),) = seen
         scalars, others = constant_scalars(term, variable)
-        if scale != 1 or scalars:
-            yield _Part(others, product([(number(scale), ()), *scalars], (), ()), offset)
         if scale != 1 and scalars:
             yield _Part(term, number(scale), offset)
+        if scale != 1 or scalars:
+            yield _Part(others, product([(number(scale), ()), *scalars], (), ()), offset)
         return
-    first: Number = seen[0][0] if seen else Fraction(1)
-    sizes: list[Number] = [first if first > 0 else exact(-first), first]
-    for scale in dict.fromkeys(sizes):
+    yield from (replace(part, offset=offset) for part in _scaled(seen, node.shape))
+
+
+def _scaled(terms: Sequence[tuple[Number, Node]], shape: tuple[Size, ...]) -> Iterator[_Part]:
+    """A sum in the sizes in which rows have it; in all forms with the coefficient 1 first, else as it is."""
+    for lead in _LEADS if terms else ():
+        scale = exact(terms[0][0] / lead)
         if scale != 1:
-            yield _Part(add([(exact(c / scale), t) for c, t in seen], node.shape), number(scale), offset)
+            yield _Part(add([(exact(c / scale), t) for c, t in terms], shape), number(scale), thorough=lead == 1)
 
 
 def constant_scalars(term: Node, variable: Leaf) -> tuple[list[tuple[Node, tuple[int, ...]]], Node]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
-from corefixtures import difference, match_of, run_code, squeezed, traced, written
+from corefixtures import difference, match_of, run_code, squeezed, traced, writer, written
 
+from matmagic.derivative import matched
+from matmagic.expr import Leaf, Node, Product, Sum, add, leaf, product, transpose
+from matmagic.identities import Identity, identities
+from matmagic.match import match
 from matmagic.report import gradcheck
+from matmagic.walk import leaves, substitute, transform
 
 # identity: shapes, variable, ways to write it
 WAYS = {
@@ -327,6 +334,122 @@ def test_a_function_without_the_variable_has_no_identity() -> None:
     assert match_of(own, traced(own), "x") is None
 
 
+# functions that no rewriting joins, by their value; with the rows' names
+TWINS = {
+    "log-sum-exp": [("x: n", "x", ["torch.logsumexp(x, 0)", "torch.log(torch.exp(x).sum())", "x.exp().sum().log()"])],
+    "softmax": [
+        ("x: n", "x", ["torch.softmax(x, 0)", "torch.exp(x) / torch.exp(x).sum()", "F.log_softmax(x, 0).exp()"])
+    ],
+    "log-determinant": [
+        (
+            "X: n n",
+            "X",
+            [
+                "torch.logdet(X)",
+                "torch.log(torch.det(X))",
+                "torch.linalg.det(X).log()",
+                "-torch.logdet(torch.linalg.inv(X))",
+            ],
+        )
+    ],
+    "logistic loss": [
+        (
+            "w: n, X: m n, y: m",
+            "w",
+            [
+                "(F.softplus(X @ w) - y * (X @ w)).sum()",
+                "F.softplus(X @ w).sum() - y @ X @ w",
+                "F.binary_cross_entropy_with_logits(X @ w, y, reduction='sum')",
+                "-(y * torch.log(torch.sigmoid(X @ w)) + (1 - y) * torch.log(1 - torch.sigmoid(X @ w))).sum()",
+                "(torch.log(1 + torch.exp(X @ w)) - y * (X @ w)).sum()",
+                "-(y * F.logsigmoid(X @ w) + (1 - y) * F.logsigmoid(-(X @ w))).sum()",
+            ],
+        )
+    ],
+    "sum of sigmoids": [
+        (
+            "x: n",
+            "x",
+            ["torch.sigmoid(x).sum()", "(1 / (1 + torch.exp(-x))).sum()", "(x.exp() / (1 + x.exp())).sum()"],
+        )
+    ],
+    "Euclidean norm": [("x: n", "x", ["torch.norm(x)", "(x ** 2).sum().sqrt()", "torch.linalg.vector_norm(x)"])],
+}
+TWIN_CASES = [
+    (name, shapes, variable, code)
+    for name, groups in TWINS.items()
+    for shapes, variable, codes in groups
+    for code in codes
+]
+
+
+@pytest.mark.parametrize(("name", "shapes", "variable", "code"), TWIN_CASES)
+def test_what_is_written_with_other_functions_is_the_same_identity(
+    name: str, shapes: str, variable: str, code: str
+) -> None:
+    own = written(code, shapes)
+    match = match_of(own, traced(own, positive=True), variable)
+    assert match is not None and match.name == name
+    inputs = own.inputs(own.sizes(), 7, positive=True)
+    inputs = {
+        n: t + 6 * torch.eye(*t.shape) if t.ndim == 2 else t for n, t in inputs.items()
+    }  # of positive determinant
+    assert difference(squeezed(run_code(match.statement, inputs)), squeezed(own(inputs))) < 1e-10
+
+
+FACTORS = [  # code, shapes, name, factor, offset
+    ("((A @ x - b) ** 2).sum() / 2", "x: n, A: m n, b: m", "least squares", "½"),
+    ("7 - c * ((A @ x - b) ** 2).sum()", "x: n, A: m n, b: m, c:", "least squares", "−c"),
+    ("-(x @ A @ x) + b @ b", "x: n, A: n n, b: n", "quadratic form", "−1"),
+    ("3 * torch.trace(A) * (x @ A @ x)", "x: n, A: n n", "quadratic form", "3 tr(A)"),
+    ("x @ A @ x", "x: n, A: n n", "quadratic form", ""),
+    ("3 * ((A @ x - b) ** 2).mean() + 2", "x: n, A: m n, b: m", "mean squared error", "3"),
+    (
+        "4 * ((x - m) @ torch.linalg.inv(S) @ (x - m) + torch.logdet(S + S.T))",
+        "x: n, m: n, S: n n",
+        "squared Mahalanobis distance",
+        "4",
+    ),
+    (
+        "3 * torch.logdet(S) + 3 * (v - x) @ torch.linalg.inv(S) @ (v - x)",
+        "x: n, v: n, S: n n",
+        "Gaussian log-likelihood in the mean",
+        "−6",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "shapes", "name", "factor"), FACTORS)
+def test_a_multiple_of_an_identity_and_what_is_constant_beside_it(
+    code: str, shapes: str, name: str, factor: str
+) -> None:
+    own = written(code, shapes)
+    match = match_of(own, traced(own), "x")
+    assert match is not None and (match.name, match.factor_text) == (name, factor)
+    inputs = own.inputs(own.sizes(), 7)
+    inputs = {
+        n: t + 6 * torch.eye(*t.shape) if t.ndim == 2 else t for n, t in inputs.items()
+    }  # of positive determinant
+    assert difference(squeezed(run_code(match.statement, inputs)), squeezed(own(inputs))) < 1e-10
+
+
+HESSIANS = [
+    ("x @ A @ x + b @ x", "x: n, A: n n, b: n", "Hessian of a quadratic form"),
+    ("(x @ x) / 2 + 4", "x: n", "Hessian of the squared norm"),
+    ("torch.norm(x) - b @ x", "x: n, b: n", "Hessian of the norm"),
+]
+
+
+@pytest.mark.parametrize(("code", "shapes", "name"), HESSIANS)
+def test_a_hessian_does_not_see_what_is_linear(code: str, shapes: str, name: str) -> None:
+    own = written(code, shapes)
+    found = traced(own)
+    match = matched(found.node, found.inputs["x"][0], writer(own, found), (), 2)
+    assert match is not None and match.name == name
+    inputs = own.inputs(own.sizes(), 7)
+    assert difference(squeezed(run_code(match.statement, inputs)), squeezed(own(inputs))) < 1e-10
+
+
 KINKED = [  # equal to a function with a name where the signs are right
     ("torch.relu(x) @ A @ x", "x: n, A: n n", "x"),
     ("torch.abs(x).sum()", "x: n", "x"),
@@ -364,3 +487,37 @@ def test_functions_on_which_a_lookup_raised(body: str, shapes: dict[str, str]) -
     assume = {"y": "index<n"} if "y" in shapes else {}
     report = gradcheck(space["f"], shapes=shapes, assume=assume)
     assert report["z"].code
+
+
+def disguised(row: Identity, choose: random.Random) -> tuple[Node, Leaf]:
+    """A row's function in other words: other names, matrices turned, factors and terms in another order."""
+    named = leaves(row.node)
+    variable = leaf("chi", named[row.wrt].shape)
+    new: dict[str, Node] = {row.wrt: variable}
+    for k, (name, own) in enumerate(named.items()):
+        if name != row.wrt:
+            turned = len(own.shape) == 2
+            other = leaf(f"c{choose.randrange(1000)}_{k}", own.shape[::-1])
+            new[name] = transpose(other) if turned else other
+
+    def shuffled(part: Node) -> Node:
+        match part:
+            case Sum(terms=terms):
+                return add(choose.sample(terms, len(terms)), part.shape)
+            case Product(factors=factors, sizes=sizes):
+                rank = len(part.shape)
+                return product(choose.sample(factors, len(factors)), sizes[:rank], range(rank))
+        return part
+
+    node = transform(substitute(row.node, new), shuffled)
+    return node, variable
+
+
+INSTANCES = [row.instances[0] for row in identities()]
+
+
+@pytest.mark.parametrize("row", INSTANCES, ids=lambda row: row.name)
+def test_every_row_is_found_in_other_words(row: Identity) -> None:
+    node, variable = disguised(row, random.Random(row.name))
+    found = match(node, variable, row.order)
+    assert found is not None and found.identity.name == row.name

@@ -8,6 +8,7 @@ that are looked up (the same numbers of axes), and differ from them and from eac
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -52,7 +53,9 @@ def synthetic(count: int) -> None:
 
 
 def seconds(cases: list[tuple[Node, Leaf]], rounds: int = 25) -> float:
-    """Of one look at each function, in the middle of several rounds."""
+    """Of one look at each function, in the middle of several rounds; the collector leaves out what is there already."""
+    gc.collect()
+    gc.freeze()
     times = []
     for _ in range(rounds):
         start = time.process_time()
