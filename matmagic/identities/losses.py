@@ -48,8 +48,8 @@ identity("mean squared error (matrix unknown)", "((A @ X - B) ** 2).mean()", wrt
 identity("ridge regression (matrix unknown)", "((A @ X - B) ** 2).sum() + c * (X ** 2).sum()", wrt="X",
          gradient="2 * A.T @ (A @ X - B) + 2 * c * X", shapes="X: n k, A: m n, B: m k, c: ",
          source="Matrix Cookbook (119) and (132)")
-identity("least squares by the bias", "((A + x.T - B) ** 2).sum()", wrt="x",
-         gradient="2 * (A + x.T - B).sum(0)[:, None]", shapes="x: k, A: m k, B: m k", source="Matrix Cookbook (85), for each row")
+identity("least squares by the bias", "((x.T - A) ** 2).sum()", wrt="x",
+         gradient="2 * (x.T - A).sum(0)[:, None]", shapes="x: k, A: m k", source="Matrix Cookbook (85), for each row")
 identity("Huber loss", 'F.huber_loss(A @ x, b, reduction="sum")', wrt="x",
          gradient="A.T @ torch.clamp(A @ x - b, -1, 1)", shapes="x: n, A: m n, b: m",
          source="chain rule with the derivative of the Huber function")

@@ -84,3 +84,9 @@ identity("bilinear form of a power with its transpose", "a.T @ power.T @ power @
          gradient="left.T + right.T", shapes="X: n n, a: n, b: n",
          each=powers_both(2, 3), source="Matrix Cookbook (92)",
          note="(92) is wrong as printed: its first term is Σ_r (Xʳ)ᵀ Xⁿ b aᵀ (X^(n-1-r))ᵀ")
+identity("trace of a product by the triangle of a symmetric matrix",
+         "torch.trace(A @ whole)", wrt="X", gradient="torch.tril(A + A.T) - torch.diag(torch.diag(A))",
+         shapes="X: n n, A: n n",
+         each=({"whole": "(torch.tril(X) + torch.tril(X, -1).T)"},
+               {"whole": "(torch.tril(X) + torch.tril(X).T - torch.diag(torch.diag(torch.tril(X))))"}),
+         source="Matrix Cookbook (139)", note="A + Aᵀ - A ∘ I on the triangle that X is made of")
