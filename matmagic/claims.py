@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .capture import Subject
 from .errors import OptionError
 from .lengths import Size
-from .reading import Known, read
+from .reading import Formula, Known, read
 from .reading.code import is_code, read_code
 
 __all__ = ["OptionClaim", "claim_of_option", "parse_claim"]
+
+MOST_ENTRIES = 1000  # of an increment
 
 Shape = Callable[[], Sequence[int]]  # of the derivative, asked for only by a claim that leaves its own open
 Evaluate = Callable[..., Any]  # of values by name, and of a Shape
@@ -79,14 +83,42 @@ def parse_claim(text: str, names: Sequence[str], shapes: Shapes | None = None) -
 
 
 def _formula(text: str, names: Sequence[str], shapes: Shapes) -> Evaluate:
-    """A claim in written mathematics."""
-    letters = {t for shape in shapes.values() for t in shape if isinstance(t, str) and t.isidentifier()}
-    formula = read(text, Known(tuple(names), tuple(sorted(letters - {*names}))))
+    """A claim in written mathematics; one with dX in it says what the derivative makes of an increment."""
+    letters = {t for shape in shapes.values() for t in shape if isinstance(t, str) and t.isidentifier()} - {*names}
+    taken = {*names, *letters}
+    increments = {f"d{n}": ("d", n) for n in names if n.isidentifier() and not taken & {"d", f"d{n}"}}
+    formula = read(text, Known(tuple(names), tuple(sorted(letters)), increments))
+    moved = sorted(formula.names & increments.keys())
+    if len(moved) > 1:
+        raise OptionError(f"the claim has increments of several arguments: {', '.join(moved)}", text)
 
     def evaluate(values: Mapping[str, Any], shape: Shape = tuple) -> Any:
-        return formula.value(values, _sizes(values, shapes), shape)
+        sizes = _sizes(values, shapes)
+        if not moved:
+            return formula.value(values, sizes, shape)
+        return _by_increments(formula, moved[0], values[increments[moved[0]][1]], values, sizes, tuple(shape()))
 
     return evaluate
+
+
+def _by_increments(
+    formula: Formula,
+    name: str,
+    variable: Tensor,
+    values: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    shape: tuple[int, ...],
+) -> Tensor:
+    """The derivative, of this shape, from what a formula makes of each entry of an increment."""
+    count = variable.numel()
+    if count > MOST_ENTRIES:
+        raise OptionError(f"an increment with {count} entries is too large, at most {MOST_ENTRIES}")
+    inner = [s for s in variable.shape if s != 1] if variable.ndim == 2 else list(variable.shape)
+    outer = () if prod(shape) == count else shape[: len(shape) - len(inner)]
+    steps = torch.eye(count, dtype=torch.float64).reshape(count, *variable.shape)
+    columns = [formula.value({**values, name: step}, sizes, lambda: outer) for step in steps]
+    whole = torch.stack(columns, -1)
+    return whole.reshape(shape) if whole.numel() == prod(shape) else whole.reshape(*whole.shape[:-1], *inner)
 
 
 def _sizes(values: Mapping[str, Any], shapes: Shapes) -> dict[str, int]:

@@ -232,6 +232,29 @@ def test_the_mended_answer_can_be_read() -> None:
         assert grade.verdict == "wrong" and mended.verdict == "correct"
 
 
+@pytest.mark.parametrize(
+    "function, shapes, claim, verdict",
+    [
+        ("A @ X @ B", {"X": "m,n", "A": "k,m", "B": "n,p"}, "A dX B", "correct"),
+        ("A @ X @ B", {"X": "m,n", "A": "k,m", "B": "n,p"}, r"A\, \mathrm{d}X\, B", "correct"),
+        ("A @ X @ B", {"X": "m,n", "A": "k,m", "B": "n,p"}, "2 A dX B", "wrong"),
+        ("A @ X @ B", {"X": "m,n", "A": "m,m", "B": "n,n"}, "Aᵀ dX B", "correct-if"),
+        ("X @ X", {"X": "n,n"}, "dX X + X dX", "correct"),
+        ("X @ X", {"X": "n,n"}, "2 X dX", "wrong"),
+        ("torch.trace(A @ X)", {"X": "m,n", "A": "n,m"}, "tr(A dX)", "correct"),
+        ("torch.trace(A @ X)", {"X": "m,n", "A": "n,m"}, "A'", "correct"),
+        ("X @ A @ X.T", {"X": "1,n", "A": "n,n"}, "(A + Aᵀ) X", "correct"),
+        ("X @ A @ X.T", {"X": "1,n", "A": "n,n"}, "X(A + Aᵀ)", "correct"),
+        ("X @ A @ X.T", {"X": "1,n", "A": "n,n"}, "2 A X", "correct-if"),
+    ],
+)
+def test_differentials_and_rows(function: str, shapes: dict[str, str], claim: str, verdict: str) -> None:
+    names = {"torch": torch}
+    exec(f"def f({', '.join(shapes)}): return {function}", names)
+    (grade,) = check(subject_of(names["f"], names), Options(wrt=("X",), shapes=shapes, claims=(claim,))).claims
+    assert grade.verdict == verdict, grade.sentence
+
+
 def test_what_both_languages_read_is_code() -> None:
     """A * x is entry by entry in torch; where it is no torch code, the shapes say what it is."""
     A, x = VALUES["A"], VALUES["x"]

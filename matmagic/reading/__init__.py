@@ -14,6 +14,7 @@ are the matrix exponential; indices count from 1.  Readings that fit and differ 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -24,7 +25,7 @@ from ..errors import OptionError
 from .grammar import Reading, readings
 from .shaped import Shaped
 from .symbols import Known
-from .tree import Misfit, Unread
+from .tree import Misfit, Unread, pieces
 from .values import Values, laid_out
 
 __all__ = ["Formula", "Known", "Misfit", "read"]
@@ -49,26 +50,54 @@ class Formula:
         """The value for these arguments, vectors as columns; `shape` is that of the result, asked for only where the text
         leaves lengths open or a column may be a 1-D vector.
 
-        Raises Misfit where shapes don't fit, OptionError where several readings do and differ.
+        Arguments that are rows are taken as they are, and, where nothing of the right shape comes of that, as the columns
+        that printed formulas have in their place.  Raises Misfit where shapes don't fit, OptionError where several readings
+        do and differ.
         """
+        wanted = tuple(shape())
+        rows = {name: value.T for name, value in values.items() if isinstance(value, Tensor) and _is_row(value.shape)}
+        found: Tensor | Misfit | IndexError
+        try:
+            found = self._valued(values, sizes or {}, wanted)
+            if not rows or found.shape == wanted:
+                return found
+        except (Misfit, IndexError) as error:
+            found = error
+        with suppress(Misfit, IndexError):
+            if rows:
+                turned = self._valued({**values, **rows}, sizes or {}, wanted[::-1] if _is_row(wanted) else wanted)
+                return turned.T if _is_row(wanted) else turned
+        if isinstance(found, Tensor):
+            return found
+        raise found
+
+    def _valued(self, values: Mapping[str, Tensor], sizes: Mapping[str, int], shape: Sequence[int]) -> Tensor:
+        """The value that all readings share which fit."""
         found: list[tuple[Reading, Tensor]] = []
-        failed: list[Exception] = []
+        failed: list[Misfit | IndexError] = []
         for reading in self.readings:
             try:
-                found.append((reading, _valued(reading, values, sizes or {}, tuple(shape()))))
+                found.append((reading, _valued(reading, values, sizes, shape)))
             except (Misfit, IndexError) as error:
                 failed.append(error)
         if not found:
             raise failed[0]
         for reading, value in found[1:]:
             if not _alike(found[0][1], value):
+                either = _apart(found[0][0], reading)
                 raise OptionError(
-                    "the claim can be read in two ways",
-                    self.text,
-                    *_apart(found[0][0], reading),
-                    "write parentheses or spaces",
+                    "the claim can be read in two ways", self.text, *either, "write parentheses or spaces"
                 )
         return found[0][1]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The arguments that it has in any of its readings."""
+        return frozenset(p.value for reading in self.readings for p in pieces(reading.tree) if p.kind == "name")
+
+
+def _is_row(shape: Sequence[int]) -> bool:
+    return len(shape) == 2 and shape[0] == 1 != shape[1]
 
 
 def read(text: str, known: Known, longest: int = MOST_CHARACTERS) -> Formula:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,18 @@ class Part:
     parts: tuple[Part, ...] = ()
     value: Any = None
     place: int = 0
+
+
+def pieces(part: Part) -> Iterator[Part]:
+    """The part and all below it; shared ones once."""
+    seen: set[Part] = set()
+    waiting = [part]
+    while waiting:
+        one = waiting.pop()
+        if one not in seen:
+            seen.add(one)
+            waiting += one.parts
+            yield one
 
 
 class Unread(Exception):
