@@ -26,6 +26,7 @@ from .expr import Call, Leaf, Node, add, basis, product
 from .expr import transpose as turned
 from .kronecker import laid_out, stacked
 from .left_sides import index_of
+from .legend import legend
 from .lengths import Size
 from .match import Bound, match
 from .matrix_functions import NoDerivative
@@ -258,6 +259,11 @@ class Derivative:
     def text(self) -> str | None:
         """The right-hand side in Unicode."""
         return None if self.math is None else text_where(self.math, self.names)
+
+    @cached_property
+    def legend(self) -> tuple[str, ...]:
+        """What the less usual symbols of the formula mean."""
+        return () if self.math is None else legend(self.math)
 
     @cached_property
     def formula(self) -> Any:

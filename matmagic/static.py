@@ -125,7 +125,7 @@ def further_text(derivative: Derivative) -> list[str]:
     for k, line in enumerate(derivative.lines):
         found += [f"{line.left_text} = {line.text}"] if k else []
         found += [f"where {line.where}"] if line.where else []
-    return found
+    return [*found, *([f"({'; '.join(derivative.legend)})"] if derivative.legend else [])]
 
 
 def code_left(derivative: Derivative) -> str:
@@ -303,6 +303,8 @@ def _derivative(derivative: Derivative, formula: Formula) -> str:
         for k, line in enumerate(derivative.lines):
             head += _line(line.left_latex, line.latex, f"{line.left_text} = {line.text}", formula, "1.2em") if k else ""
             head += f'<div style="font-size:.9em;{_FAINT}">where {escape(line.where)}</div>' if line.where else ""
+        legend = escape("; ".join(derivative.legend))
+        head += f'<div style="font-size:.85em;{_FAINT}">{legend}</div>' if legend else ""
     elif derivative.code:
         left = f'<span style="font-size:1.15em">{formula(derivative.left_latex, derivative.left_text, True)}</span>'
         block = f"{_PRE};white-space:pre-wrap;max-height:16em;overflow-y:auto"

@@ -19,7 +19,7 @@ ORDER = """
 errors cells places options answers capture calling sampling
 lengths nodes expr walk matrix_functions functions evaluate torch_rows trace canonical loops sizes
 matrix_rules property_rules named_rules term_rules simplify
-differentiate differential notation writing summing rendering kronecker entries entry_values printers naming left_sides
+differentiate differential notation writing summing rendering kronecker entries entry_values printers naming legend left_sides
 identities kinds twins match compositions state cuts watching inference shapes autograd terms verify domains remarks tensor_forms
 entry_forms derivative trees reading claims reasons conditions counterexamples grading checking typeset static panel report
 magics
