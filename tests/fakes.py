@@ -51,6 +51,7 @@ def derivative(**changes: Any) -> SimpleNamespace:
             "value_text": "",
             "lines": (),
             "code_left": "",
+            "legend": (),
         }
         | changes
     )
@@ -249,6 +250,7 @@ def hostile() -> FakeReport:
             verdict=verdict(text=bad),
             value_text=bad,
             code_left=bad,
+            legend=(bad,),
             lines=(line(), line(left_latex=bad, left_text=bad, latex=bad, text=bad, code=bad, where=bad)),
         ),
         function=bad,
