@@ -42,15 +42,18 @@ LETTERS = {  # what a part is called, by the function it calls
 FREE = ("u", "v", "w", "z", "q", "g", "h", "k")
 
 
-def one_expression(code: str, costly: Collection[str] | None = None) -> str:
-    """The expression with what is costly named where it stands first: what contains one of these parts, or an @.
+LONG = 400  # characters; shorter code repeats its parts, and uses no names but the user's
 
-    >>> one_expression("torch.linalg.inv(X) @ A @ torch.linalg.inv(X)", {"torch.linalg.inv(X)"})
+
+def one_expression(code: str, costly: Collection[str] | None = None, longest: int = LONG) -> str:
+    """Long code with what is costly named where it stands first: what contains one of these parts, or an @.
+
+    >>> one_expression("torch.linalg.inv(X) @ A @ torch.linalg.inv(X)", {"torch.linalg.inv(X)"}, longest=40)
     '(P := torch.linalg.inv(X)) @ A @ P'
-    >>> one_expression("torch.outer(torch.exp(x), torch.exp(x))")
-    'torch.outer(torch.exp(x), torch.exp(x))'
+    >>> one_expression("torch.linalg.inv(X) @ A @ torch.linalg.inv(X)", {"torch.linalg.inv(X)"})
+    'torch.linalg.inv(X) @ A @ torch.linalg.inv(X)'
     """
-    if costly is not None and not costly:
+    if len(code) <= longest or (costly is not None and not costly):
         return code
     try:
         parts = _Parts(code, lambda part, text: isinstance(part, ast.MatMult) if costly is None else text in costly)

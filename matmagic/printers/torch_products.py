@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
 from ..notation import Chain, Diag, Inverse, Math, Ones, Quotient, Times, Transpose, Unit, is_row, rank
@@ -99,7 +99,7 @@ class Products(Forms):
         code = self.taken(matrices.pop(), last, 1) if matrices and self.takes(matrices[-1], last) else self.code(last)
         code = self.to(code, COLUMN) if code.form == ROW else code
         for matrix in reversed(matrices):
-            inside = self.solved_for(matrix)
+            inside = self.solved_for(matrix, formed=())
             if isinstance(matrix, Diag):
                 codes = self.together([self.code(matrix.of), code])
                 code = Code(" * ".join(factor(c, k) for k, c in enumerate(codes)), PRODUCT, codes[0].form)
@@ -219,9 +219,10 @@ class Products(Forms):
     def at(self, unit: Unit) -> str:
         return position_code(unit.position, unit.size, self.shapes)
 
-    def solved_for(self, matrix: Math) -> Math | None:
-        """A for A⁻¹ that is not formed."""
+    def solved_for(self, matrix: Math, formed: Collection[Math] | None = None) -> Math | None:
+        """A for A⁻¹ that is not among those formed, which are the ones needed; for a vector solving is always shorter."""
         bare = matrix.of if isinstance(matrix, Transpose) else matrix
-        if not isinstance(bare, Inverse) or bare.pseudo or bare in self.needed:
+        formed = self.needed if formed is None else formed
+        if not isinstance(bare, Inverse) or bare.pseudo or bare in formed:
             return None
         return bare.of if bare is matrix else transpose(bare.of)

@@ -264,12 +264,12 @@ def _difference(found: Any, sample: Sample) -> str:
 
 
 def no_formula(code: str, arguments: Iterable[str]) -> str:
-    """What the code uses that a formula may not: autograd, a lambda, a name beside the arguments, torch and F.
-
-    Names that the expression itself gives to its parts, (P := torch.linalg.inv(X)) @ A @ P, are its own.
-    """
+    """What the code uses that a formula may not: autograd, a lambda, a name beside the arguments, torch and F."""
     if found := re.search(r"\blambda\b|autograd|torch\.func\b", code):
         return f"uses {found[0]}"
+    names = {node.id for node in ast.walk(ast.parse(code, mode="eval")) if isinstance(node, ast.Name)}
+    others = sorted(names - {*arguments, "torch", "F"})
+    return f"uses {found[0]}"
     nodes = list(ast.walk(ast.parse(code, mode="eval")))
     given = {node.target.id for node in nodes if isinstance(node, ast.NamedExpr)}
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
