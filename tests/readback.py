@@ -43,13 +43,7 @@ class Setting:
         known = Known(names, tuple(self.sizes), self.increments, self.free)
         inputs = {name: upright(value) for name, value in self.inputs.items()}
         right = upright(self.right)
-        line, *rest = re.split(r", where |, \\quad \\text\{where \} ", line)
-        definitions = re.split(r";\\ |; ", rest[0]) if rest else []
         try:
-            for definition in definitions:
-                letter, _, meaning = definition.partition(" = ")
-                inputs[letter] = read(meaning, known, LONGEST).value(inputs, self.sizes, lambda: tuple(right.shape))
-                known = replace(known, names=(*known.names, letter))
             value = read(line, known, LONGEST).value(inputs, self.sizes, lambda: tuple(right.shape))
         except (OptionError, Misfit, IndexError) as error:
             return f"{UNREAD}: {error}"

@@ -107,6 +107,7 @@ READ: dict[str, list[str]] = {
     "torch.linalg.matrix_norm(A, 2) * x": ["‖A‖₂ x", r"\lVert A \rVert_2 x"],
     "torch.linalg.matrix_norm(A, 'nuc') * x": ["‖A‖_* x", r"\|A\|_* x"],
     "x.abs().sum() * x + x.abs().max() * w": ["‖x‖₁ x + ‖x‖_∞ w", r"\|x\|_1 x + \|x\|_\infty w"],
+    "x.abs()": ["|x|", r"\lvert x \rvert", "abs(x)"],
     "abs(t) * x": ["|t| x", r"\lvert t \rvert x", r"\left|t\right|x", "abs(t)x"],
     "one": ["𝟏", r"\mathbf{1}", r"\mathbb{1}", "𝟏_n", r"\mathbf{1}_n", r"\boldsymbol{1}", r"\mathbf 1"],
     "x.sum() * w": [
@@ -239,7 +240,7 @@ MISFITS = [
     ("B**2", r"X\^2 is X X"),
     ("1 + B", "a number plus a square matrix"),
     ("x / w", "⊘ divides entry by entry"),
-    ("|x|", "‖x‖ is the norm"),
+    ("|B|", r"det\(B\)|det\(A\), abs"),
     ("‖A‖", "spectral norm"),
     ("det(A)", "square matrix"),
     ("softmax(A)", "a vector is needed"),

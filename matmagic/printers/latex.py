@@ -195,7 +195,7 @@ def _function(math: Math) -> tuple[str, int]:
         case Apply(function="pow", args=(base, exponent)):
             mark = r"\odot " if rank(base) else ""
             return f"{_script_base(base)}^{{{mark}{latex(constant_of(exponent))}}}", POWER
-        case Apply(function="abs", args=(of,)):
+        case Apply(function="abs", args=(of,)) if rank(of) < 2:  # |A| is a determinant too
             return rf"\lvert {latex(of)} \rvert", ATOM
         case Apply(function=function, args=args):
             return FUNCTIONS[function].latex + _enclosed(", ".join(map(inline, beside(args)))), ATOM

@@ -261,9 +261,11 @@ class Shaped(Fitting):
         return self.scalar
 
     def _bars(self, part: Part) -> Shape:
+        """|t|, and |x| entry by entry; |A| could be a determinant."""
         (shape,) = self.all(part)
-        self.need(self.is_scalar(shape), "a number between | and | (‖x‖ is the norm, abs(x) is entry by entry)", shape)
-        return self.scalar
+        if not (self.is_scalar(shape) or self.is_vector(shape)):
+            raise Misfit("|A| of a matrix: det(A), abs(A) entry by entry, or ‖A‖_F?")
+        return shape
 
     def is_label(self, part: Part) -> bool:
         """Whether it is the label of a class, which counts from 0: an entry of an integer argument, or an argmax."""
