@@ -20,6 +20,7 @@ from torch import Tensor
 
 from .autograd import copies, relative_error
 from .calling import float64
+from .canonical import is_symmetric
 from .compositions import standard
 from .differentiate import differentiate
 from .expr import Call, Leaf, Node, add, basis, product
@@ -148,7 +149,15 @@ class Match:
         """What the derivative becomes under a further condition: ("A symmetric", LaTeX, text)."""
         row = self.bound.identity
         shorter = {condition: notation(written_out(row.read(code))) for condition, code in row.simpler.items()}
-        return tuple((condition, latex(math), text(math)) for condition, math in shorter.items())
+        return tuple((self._said(condition), latex(math), text(math)) for condition, math in shorter.items())
+
+    def _said(self, condition: str) -> str:
+        """ "A symmetric", and that what stands for A is, where its structure or a declared property says so."""
+        name, _, prop = condition.partition(" ")
+        part = self.bound.bindings.get(name)
+        if prop != "symmetric" or part is None or not is_symmetric(simplify(part, self.symmetric)):
+            return condition
+        return f"{condition}, which {text(self._parts[name])} is" if name in self._parts else condition
 
     @cached_property
     def _parts(self) -> dict[str, Math]:

@@ -521,3 +521,21 @@ def test_every_row_is_found_in_other_words(row: Identity) -> None:
     node, variable = disguised(row, random.Random(row.name))
     found = match(node, variable, row.order)
     assert found is not None and found.identity.name == row.name
+
+
+CONDITIONS = [  # what is said of the simpler form
+    ("x @ A @ x", "x: n, A: n n", (), "A symmetric"),
+    ("x @ A @ x", "x: n, A: n n", ("A",), "A symmetric, which A is"),
+    ("x @ B.T @ B @ x", "x: n, B: m n", (), "A symmetric, which Bᵀ B is"),
+    ("x @ (B + B.T) @ x", "x: n, B: n n", (), "A symmetric, which B + Bᵀ is"),
+    ("x @ B.T @ C @ x", "x: n, B: m n, C: m n", (), "A symmetric"),
+]
+
+
+@pytest.mark.parametrize(("code", "shapes", "symmetric", "said"), CONDITIONS)
+def test_a_condition_that_structure_or_a_declared_property_meets(
+    code: str, shapes: str, symmetric: tuple[str, ...], said: str
+) -> None:
+    own = written(code, shapes)
+    found = match_of(own, traced(own), "x", symmetric)
+    assert found is not None and [condition for condition, _, _ in found.simpler] == [said]
