@@ -224,10 +224,20 @@ def _times_something(question: Question, samples: Sequence[Sample]) -> Reason | 
         return None
     for name, values in _scalars(question, samples):
         for power, text in ((1, name), (-1, f"1/{name}"), (2, f"{name}²"), (-2, f"1/{name}²")):
-            ratios = [k / v**power for k, v in zip(ks, values, strict=True) if k is not None and v]
-            if len(ratios) == len(ks) and max(ratios) - min(ratios) <= 1e-6 * abs(ratios[0]):
+            ratios = [_over(k, v, power) for k, v in zip(ks, values, strict=True) if k is not None and v]
+            if (
+                len(ratios) == len(ks)
+                and all(map(math.isfinite, ratios))
+                and max(ratios) - min(ratios) <= 1e-6 * abs(ratios[0])
+            ):
                 return Reason("factor", f"the factor {_quotient(ratios[0], text)} is missing")
     return Reason("factor", "a scalar factor is missing")
+
+
+def _over(k: float, v: float, power: int) -> float:
+    """k / vᵖ for p = ±1, ±2; infinite where that is no float."""
+    part = v if abs(power) == 1 else v * v
+    return k * part if power < 0 else k / part if part else math.inf
 
 
 def _quotient(k: float, text: str) -> str:
