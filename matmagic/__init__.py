@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,12 +16,14 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`matmagic.gradcheck` is imported, and torch with it, when it is first used."""
+    """`matmagic.gradcheck` and `matmagic.identities` are imported, and torch with them, when they are first used."""
     if name == "gradcheck":
         from .report import gradcheck
 
         globals()[name] = gradcheck
         return gradcheck
+    if name == "identities":
+        return import_module(".identities", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -49,3 +49,7 @@ class OptionError(MatmagicError):
 
 class TraceError(MatmagicError):
     """A torch call that can't be followed; the gradient is then autograd's, without a formula."""
+
+
+class IdentityError(MatmagicError):
+    """A row for the registry that is not right, or a file of rows that can't be read."""

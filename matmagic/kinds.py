@@ -63,6 +63,14 @@ def functions_of(kind: Kind) -> frozenset[frozenset[object]]:
     return known
 
 
+def forget() -> None:
+    """Enter all rows anew: one has been taken out of the registry."""
+    global _entered
+    _entered = 0
+    for known in (_rows, _keyed, _functions):
+        known.clear()
+
+
 def functions_in(node: Node, among: Collection[Node] | None = None) -> frozenset[object]:
     """The functions and powers that an expression is made of; `among` these parts only."""
     found: set[object] = set()

@@ -105,6 +105,11 @@ def _known(kind: Kind) -> Mapping[Shapes, Mapping[str, Identity]]:
     return known
 
 
+def forget() -> None:
+    """Make all digests anew: a row has been taken out of the registry."""
+    _digests.clear()
+
+
 def _symbols(row: Identity) -> list[str]:
     return [row.wrt, *(name for name in row.shapes if name != row.wrt)]
 

@@ -214,4 +214,28 @@ def by_key(order: int = 1) -> Mapping[bytes, Identity]:
     return _by_key[order]
 
 
+def enter(row: Identity) -> None:
+    """Add a row of the user's, for this session.  It has been verified, and has a name and a function of its own."""
+    identities()  # those of the package come first
+    _rows[row.name] = row
+
+
+def drop(name: str) -> None:
+    """Take such a row out again."""
+    del _rows[name]
+    _indexed.discard(name)
+    for known in _by_key.values():
+        for key in [key for key, row in known.items() if row.name == name]:
+            del known[key]
+
+
+def __getattr__(name: str) -> Any:
+    """The user's own rows: `save`, `load` and `forget`, from the module that verifies them, when they are first used."""
+    if name in ("save", "load"):
+        return getattr(import_module("matmagic.row_files"), name)
+    if name == "forget":
+        return import_module("matmagic.own_rows").forget
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = ["Identity", "by_key", "count", "identities", "identity", "values"]
