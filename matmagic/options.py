@@ -60,6 +60,7 @@ class Options:
     seed: int = 0
     trials: int = 6
     text: bool = False
+    remember: str | None = None  # the name of an identity to keep
 
     def __post_init__(self) -> None:
         if self.order not in (1, 2):

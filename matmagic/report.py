@@ -26,6 +26,7 @@ from .printers.latex import latex
 from .printers.names import latex_name, latex_space, text_name, text_space
 from .printers.text import text
 from .remarks import Note
+from .remembering import remembered
 from .shapes import find_shapes, shape_text
 from .state import leave_no_trace
 
@@ -148,6 +149,8 @@ def check(subject: Subject, options: Options) -> Report:
             derivatives = question.derivatives(traced)
             claims = question.grades(derivatives)
             notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
+            if options.remember is not None:
+                notes += tuple(remembered(options.remember, question, traced, derivatives, claims))
     shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
     return Report(
         subject.name,
@@ -164,7 +167,7 @@ def check(subject: Subject, options: Options) -> Report:
 
 def _options(options: Mapping[str, Any]) -> Options:
     """Python keywords as Options; texts are read as in the magic."""
-    known = ["wrt", "shapes", "assume", "order", "claim", "function", "seed", "trials", "text"]
+    known = ["wrt", "shapes", "assume", "order", "claim", "function", "seed", "trials", "text", "remember"]
     for name in options:
         if name not in known:
             raise OptionError(f"gradcheck has no option {name!r}{nearest(name, known)}", f"options: {', '.join(known)}")
