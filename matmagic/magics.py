@@ -1,6 +1,6 @@
-"""`%%gradcheck` on a cell, `%gradcheck f` on a function: options -> run the cell -> check -> Report.
+"""`%%gradcheck` on a cell, `%gradcheck f` on a function: options -> run the cell -> check -> Report; `%identities`.
 
-In: what IPython hands to a magic.  Out: a Report, which IPython displays and keeps as Out[n].
+In: what IPython hands to a magic.  Out: a Report or a Listing, which IPython displays and keeps as Out[n].
 The cell is compiled under the name that the shell gives it, so tracebacks and `inspect.getsource` work.
 The user's own exceptions keep their type and are shown from the first of the user's lines, as in a cell
 without the magic.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Int
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _PACKAGE = os.path.join(os.path.dirname(__file__), "")
-_KEYS = ("%gradcheck", "%%gradcheck")
+_KEYS = ("%gradcheck", "%%gradcheck", "%identities")
 # options that take a value, by every name they have, so that the value may begin with a minus sign
 _VALUED = {
     "-w": "--wrt",
@@ -42,9 +43,11 @@ _VALUED = {
     "--function": "--function",
     "--seed": "--seed",
     "--trials": "--trials",
+    "--remember": "--remember",
 }
 _VALUED |= {long: long for long in _VALUED.values()}
 _OPTIONS = (*_VALUED, "--text")
+_BROWSING = ("--check", "--text")
 
 
 @magics_class
@@ -71,6 +74,7 @@ class GradcheckMagics(Magics):
         help='an answer to grade, as code, on paper or LaTeX: -c "2 * A @ x", -c "2Ax"; repeatable',
     )
     @argument("--function", help="which function of the cell; default: the last one that no other calls")
+    @argument("--remember", help="a name: keep the verified claim as an identity of that name")
     @argument("--seed", type=int, help="seed of the random draws")
     @argument("--trials", type=int, help="number of random draws")
     @argument("--text", action="store_true", default=None, help="text in place of widgets")
@@ -96,6 +100,37 @@ class GradcheckMagics(Magics):
         result = self.check_name(name, options) if cell is None else self.check_cell(cell, options)
         return None if silent else result
 
+    @no_var_expand
+    @magic_arguments()
+    @argument("words", nargs="*", help="a name, a source, a subject, a function, a formula; none for all rows")
+    @argument("--check", action="store_true", help="verify the rows, each from the row alone")
+    @argument("--text", action="store_true", help="text in place of widgets")
+    @line_magic
+    def identities(self, line: str) -> Any:
+        """Look through the known identities: statement, conditions, source, and a cell to copy.
+
+        %identities logdet
+        %identities cookbook 81
+        %identities x.T @ A @ x
+        %identities --check
+        """
+        words = line.split()
+        for word in words:
+            if word.startswith("--") and word not in _BROWSING:
+                raise UsageError(f"no option {word}{nearest(word, _BROWSING)}; see %identities?")
+        query = " ".join(word for word in words if word not in _BROWSING)
+        live = hasattr(self.shell, "kernel") and not self.text and "--text" not in words
+        from .browsing import Listing
+        from .proving import proved, shown_progress
+
+        if "--check" in words:
+            return proved([entry.row for entry in Listing(query).entries], shown_progress(live))
+        if not live:
+            return Listing(query)
+        from .panel import browser_view
+
+        return Listing(query, browser_view)
+
     def read(self, words: list[str]) -> tuple[str | None, Options]:
         """The function named, and the options; UsageError for an option that isn't there."""
         given, rest = self.gradcheck.parser.parse_known_args(joined(words))
@@ -116,6 +151,7 @@ class GradcheckMagics(Magics):
             seed=self.seed if given.seed is None else given.seed,
             trials=self.trials if given.trials is None else given.trials,
             text=self.text if given.text is None else given.text,
+            remember=given.remember,
         )
         return options.function, options
 
@@ -261,8 +297,11 @@ def shown_syntax_error(error: SyntaxError, shell: InteractiveShell) -> Exception
 def complete(shell: InteractiveShell, event: Any) -> list[str]:
     """Options; after `-a` properties; else functions of the notebook, and its tensors after `-w`."""
     names = shell.user_ns
+    browsing = event.line.lstrip().startswith("%identities")
     if event.symbol.startswith("-"):
-        return sorted(_OPTIONS)
+        return sorted(_BROWSING if browsing else _OPTIONS)
+    if browsing:
+        return _known_words()
     before = event.line.split()
     last = next((word for word in reversed(before) if word in _OPTIONS), "")
     if _VALUED.get(last) == "--assume":
@@ -270,6 +309,12 @@ def complete(shell: InteractiveShell, event: Any) -> list[str]:
     if _VALUED.get(last) == "--wrt":
         return [n for n in names if is_tensor(names[n]) and not n.startswith("_")]
     return [n for n in names if isinstance(names[n], types.FunctionType) and not n.startswith("_")]
+
+
+def _known_words() -> list[str]:
+    """Words of the names of identities; nothing before they are loaded, since torch comes with them."""
+    module = sys.modules.get(f"{__package__}.browsing")
+    return [] if module is None else module.vocabulary()
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
@@ -284,7 +329,8 @@ def unload_ipython_extension(ipython: InteractiveShell) -> None:
     """Take back what loading did."""
     manager = ipython.magics_manager
     for kind in ("line", "cell"):
-        manager.magics[kind].pop("gradcheck", None)
+        for name in ("gradcheck", "identities"):
+            manager.magics[kind].pop(name, None)
     manager.registry.pop(GradcheckMagics.__name__, None)
     ipython.configurables[:] = [c for c in ipython.configurables if not isinstance(c, GradcheckMagics)]
     hooks = ipython.strdispatchers.get("complete_command")

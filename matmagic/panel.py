@@ -1,4 +1,4 @@
-"""A Report as a live panel: the card, and tabs below it with what one may want to read or copy next.
+"""Live panels: a Report's card over tabs with what one may want to read or copy next; the registry with a search field.
 
 Core ipywidgets and no JavaScript, so that JupyterLab, Notebook and VS Code show the same without a network.
 The card is typeset at once, a tab when it is opened.
@@ -7,10 +7,12 @@ The card is typeset at once, a tab when it is opened.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from matmagic import typeset
+from matmagic.browsing import Entry, Listing
 from matmagic.static import FIELDS, card, escape, fields, shown
 
 try:
@@ -34,9 +36,16 @@ def widget_view(report: Report) -> dict[str, dict[str, Any]] | None:
 
     Built by hand, since ipywidgets 7 has no `_repr_mimebundle_`.
     """
-    if ipywidgets is None or report.text_only:
-        return None
-    return {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": panel(report).model_id}}
+    return None if ipywidgets is None or report.text_only else _view(panel(report))
+
+
+def browser_view(listing: Listing) -> dict[str, dict[str, Any]] | None:
+    """The same for the rows of the registry."""
+    return None if ipywidgets is None else _view(browser(listing))
+
+
+def _view(widget: Any) -> dict[str, dict[str, Any]]:
+    return {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
 
 
 def panel(report: Report) -> Any:
@@ -87,6 +96,11 @@ def _tree(tree: Piece) -> str:
 
 def _identity(match: Match | ByEntries) -> str:
     """The rule itself: name and source, formula, what its letters stand for, conditions, simpler cases."""
+    return _lines(_rule(match))
+
+
+def _rule(match: Match | ByEntries) -> list[str]:
+    """Its lines."""
     source = f" · {escape(match.source)}" if match.source else ""
     lines = [f"<em>{escape(match.name)}</em>{source}"]
     lines.append(f'<span style="font-size:1.2em">{typeset.svg(match.pattern_latex, match.pattern_text)}</span>')
@@ -95,4 +109,54 @@ def _identity(match: Match | ByEntries) -> str:
     lines += [f"for {escape(condition)}" for condition in match.conditions]
     for condition, latex, text in match.simpler:
         lines.append(f"if {escape(condition)}: {typeset.svg(latex, text, inline=True)}")
+    return lines
+
+
+def _lines(lines: list[str]) -> str:
     return f'<div style="{_WIDE}">' + "".join(f"<div>{line}</div>" for line in lines) + "</div>"
+
+
+# ---- the registry -------------------------------------------------------------------------------------------------
+
+
+def browser(listing: Listing) -> Any:
+    """A search field, the names of the rows that match, and the row that is chosen (an ipywidgets.Widget).
+
+    One row is typeset at a time, the one that is looked at.
+    """
+    field = ipywidgets.Text(listing.query, placeholder="a name, source, function or formula", layout={"width": "24em"})
+    count, card = (
+        ipywidgets.HTML(),
+        ipywidgets.HTML(layout={"flex": "1 1 0", "min_width": "20em", "padding": "0 1.1em"}),
+    )
+    names = ipywidgets.Select(rows=14, layout={"width": "24em"})
+    entries: list[Entry] = []
+
+    def narrow(_: Any = None) -> None:
+        found = replace(listing, query=field.value)
+        entries[:] = found.entries or found.nearest
+        count.value = escape(found.headline)
+        names.options = [entry.row.name for entry in entries]
+        names.index = 0
+
+    def show(_: Any = None) -> None:
+        card.value = "" if names.index is None else row_card(entries[names.index])
+
+    names.observe(show, "index")
+    field.observe(narrow, "value")
+    narrow()
+    whole = {"max_width": "72em", "align_items": "flex-start"}
+    lists = ipywidgets.HBox([names, card], layout={**whole, "flex_flow": "row wrap"})
+    return ipywidgets.VBox([ipywidgets.HBox([field, count]), lists])
+
+
+@cache
+def row_card(entry: Entry) -> str:
+    """The row typeset, with all that is said of it and a cell to copy."""
+    lines = _rule(entry.rule)
+    lines[2:2] = [f'<span style="opacity:.72">{escape(entry.shapes)}</span>']
+    lines[2:2] = [f"also with {escape(entry.cases)}"] if entry.cases else []
+    for kind, latex, text in entry.structured:
+        lines.append(f"for {escape(kind)}, by its free entries: {typeset.svg(latex, text, inline=True)}")
+    lines += [escape(entry.row.note)] if entry.row.note else []
+    return _lines(lines) + fields([("a cell to copy", entry.example)])
