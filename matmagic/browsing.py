@@ -118,8 +118,10 @@ def example(row: Identity) -> str:
     shapes = " ".join(f"{name}={shape_text(as_column(shape))}" for name, shape in row.shapes.items())
     options = [f"-w {row.wrt}"] if len(row.shapes) > 1 else []
     options += [f'-s "{shapes}"']
-    assumed = list(dict.fromkeys(said for condition in row.conditions for said in _assumed(condition)))
-    options += ['-a "' + " ".join(assumed) + '"'] if assumed else []
+    assumed: dict[str, str] = {}
+    for said in (said for condition in row.conditions for said in _assumed(condition)):
+        assumed.setdefault(said.partition("=")[0], said)  # one property of each argument
+    options += ['-a "' + " ".join(assumed.values()) + '"'] if assumed else []
     options += ["-o 2"] if row.order == 2 else []
     lines = [f"%%gradcheck {' '.join(options)}", f"def f({', '.join(row.shapes)}):", f"    return {row.function}"]
     kind = _kind(row)
@@ -137,11 +139,11 @@ def _assumed(condition: str) -> list[str]:
 
 
 def _kind(row: Identity) -> str:
-    """What the derivative is called, "" for one with more than two indices."""
+    """What the derivative is called, "" for one with more than two indices, and by a scalar, where shapes differ."""
     ranks = (len(row.node.shape), len(row.shapes[row.wrt]))
     if row.order == 2:
         return "hessian" if ranks == (0, 1) else ""
-    return {(0, 0): "gradient", (0, 1): "gradient", (0, 2): "gradient", (1, 1): "jacobian"}.get(ranks, "")
+    return {(0, 1): "gradient", (0, 2): "gradient", (1, 1): "jacobian"}.get(ranks, "")
 
 
 # ---- searching ----------------------------------------------------------------------------------------------------
