@@ -159,4 +159,4 @@ def row_card(entry: Entry) -> str:
     for kind, latex, text in entry.structured:
         lines.append(f"for {escape(kind)}, by its free entries: {typeset.svg(latex, text, inline=True)}")
     lines += [escape(entry.row.note)] if entry.row.note else []
-    return _lines(lines) + fields([("a cell to copy", entry.example)])
+    return _lines(lines) + f'<div style="{_WIDE}">{fields([("a cell to copy", entry.example)])}</div>'
