@@ -97,8 +97,15 @@ class _Entries:
             case expr.Elementwise(function=function, args=args):
                 return _term([Apply(function, tuple(self.math(a, at, used) for a in args))])
             case expr.OneHot(labels=labels):
-                return _term([Holds(Letter(at[-1]), "=", self.math(labels, at[:-1], used))])
+                return _term([self.one_hot(labels, at, used)])
         return _term([_atom(node, at)])
+
+    def one_hot(self, labels: Node, at: Index, used: frozenset[str]) -> Math:
+        """[j = y_i], where an argument's labels count from 0 as argmax does; of labels that are made, [j = … + 1]."""
+        label = self.term(labels, at[:-1], used)
+        counted = isinstance(labels, expr.Leaf | expr.Call)
+        right = label.math() if counted else sum_of([label, _term([Num(Fraction(1))])])
+        return Holds(Letter(at[-1]), "=", right)
 
     def call(self, node: expr.Call, at: Index, used: frozenset[str]) -> Math:
         """(A⁻¹)_ij; softmax_k(X_ik)_j along a named index."""

@@ -136,7 +136,8 @@ class _Reader:
                 return _Named(a / b, letters)
             case Holds(left=left, relation=relation, right=right):
                 (a, b), letters = _together([self.value(left, ranges), self.value(right, ranges)])
-                held = {"=": a == b + 1, "<": a < b, "≤": a <= b}[relation]  # labels count from 0
+                label = isinstance(right, Symbol | At | Over)  # these count from 0
+                held = {"=": a == b + label, "<": a < b, "≤": a <= b}[relation]
                 return _Named(held.double(), letters)
             case Plus(parts=own) | Times(parts=own) | Apply(args=own):
                 tensors, letters = _together([self.value(part, ranges) for part in own])

@@ -370,7 +370,15 @@ def rank(math: Math) -> int:
 
 
 def is_row(math: Math) -> bool:
-    return isinstance(math, Transpose) and rank(math.of) == 1
+    """Whether this is a transposed vector, or put together from such."""
+    match math:
+        case Transpose(of=of):
+            return rank(of) == 1
+        case Plus(parts=(first, *_)) | Times(parts=(*_, first)) | Quotient(top=first):
+            return is_row(first)
+        case Chain(parts=(first, *_, last)):
+            return is_row(first) and rank(last) == 2
+    return False
 
 
 def parts_of(math: Math) -> Iterator[Math]:

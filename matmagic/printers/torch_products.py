@@ -115,9 +115,9 @@ class Products(Forms):
         if any(self.solved_for(m) is not None or isinstance(m, Diag) for m in matrices):
             code = self.column([transpose(p) for p in reversed(parts)])
             return code if code.form == FLAT else self.transposed(code)
-        assert isinstance(first, Transpose)
-        taken = self.takes(matrices[0], first.of)
-        code = self.taken(matrices.pop(0), first.of, 0) if taken else self.code(first.of)
+        vector = transpose(first)
+        taken = self.takes(matrices[0], vector)
+        code = self.taken(matrices.pop(0), vector, 0) if taken else self.code(vector)
         code = code if code.form == FLAT else self.to(code, ROW)
         text = " @ ".join([self.operand(code), *(self.code(m).at_least(POWER) for m in matrices)])
         return Code(text, PRODUCT, code.form) if matrices else code
@@ -125,11 +125,11 @@ class Products(Forms):
     def inner(self, parts: Sequence[Math]) -> Code:
         """xᵀ M … y; where one end is 𝟏 the sum of the entries of what is left."""
         first, *matrices, last = parts
-        assert isinstance(first, Transpose)
-        if not isinstance(first.of, Ones):
+        vector = transpose(first)
+        if not isinstance(vector, Ones):
             if isinstance(last, Ones):
                 return self.inner([transpose(p) for p in reversed(parts)])
-            return self.bilinear(first.of, matrices, last)
+            return self.bilinear(vector, matrices, last)
         if not isinstance(last, Ones):
             return self.column(parts[1:]).method(".sum()", SCALAR)
         if not matrices:

@@ -216,7 +216,10 @@ class Values:
     def _call(self, part: Part) -> Tensor:
         given = self.all(part)
         self.broad_or_square(given)
-        value: Tensor = FUNCTIONS[part.value].value(*given, **self.more(part))
+        try:
+            value: Tensor = FUNCTIONS[part.value].value(*given, **self.more(part))
+        except TypeError:
+            raise Misfit(f"{part.value} doesn't take {len(given)} arguments") from None
         return value
 
     def more(self, part: Part) -> dict[str, Any]:
