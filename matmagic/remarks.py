@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .autograd import copies
-from .calling import Running, call, replacements
+from .calling import Running, call, followed, replacements
 from .capture import Subject
 from .shapes import Shapes
 from .verify import own_draw, roughness
@@ -73,7 +72,7 @@ def _values(subject: Subject, shapes: Shapes, assume: Mapping[str, str]) -> Iter
 
 def _run(subject: Subject, shapes: Shapes, inputs: Mapping[str, Tensor]) -> Iterator[Note]:
     """What f did with its inputs: changed them in place, computed in float32."""
-    own = copies(inputs)
+    own = followed(inputs)
     running = Running(replacements(subject, own))
     call(subject, own, running)
     changed = [name for name, tensor in inputs.items() if not torch.equal(own[name], tensor)]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from matmagic.capture import Subject, subject_of
-from matmagic.errors import OptionError, ShapeError
+from matmagic.errors import OptionError, ResultError, ShapeError
 from matmagic.options import Options
 from matmagic.shapes import Shapes, find_shapes, parse_shape, shape_text, sizes_for
 
@@ -148,7 +148,7 @@ def test_nothing_runs() -> None:
     "body, error, message",
     [
         ("x @ B @ x", NameError, "'B' is not defined"),
-        ("f(x) + 1", RecursionError, "recursion"),
+        ("f(x) + 1", ResultError, "calls itself without end"),
         ("(_ for _ in ()).throw(ValueError('need 7 entries'))", ValueError, "need 7 entries"),
         ("x @ torch.zeros(10 ** 7, 10 ** 7)[:3, :3] @ x", RuntimeError, "allocate"),
     ],

@@ -269,9 +269,4 @@ def no_formula(code: str, arguments: Iterable[str]) -> str:
         return f"uses {found[0]}"
     names = {node.id for node in ast.walk(ast.parse(code, mode="eval")) if isinstance(node, ast.Name)}
     others = sorted(names - {*arguments, "torch", "F"})
-    return f"uses {found[0]}"
-    nodes = list(ast.walk(ast.parse(code, mode="eval")))
-    given = {node.target.id for node in nodes if isinstance(node, ast.NamedExpr)}
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    others = sorted(names - given - {*arguments, "torch", "F"}) + sorted(given.intersection(arguments))
     return f"uses {', '.join(others)}" if others else ""
