@@ -71,8 +71,10 @@ class Scripts(Words):
         if not script:
             return part
         place, own = script[0].place, script[1:]
-        entrywise = any(t.text == "⊙" for t in own[:2])
-        own = [t for t in own if t.text != "⊙"][1:-1]
+        marked = own[0].text == "⊙"  # x^⊙3
+        own = own[marked + 1 : -1]
+        entrywise = marked or (bool(own) and own[0].text == "⊙")  # x^{⊙3}
+        own = own[1:] if entrywise and not marked else own
         words = "".join(t.text for t in own)
         if not own:
             raise Unread("an exponent is missing", place)
