@@ -137,9 +137,9 @@ def test_a_button_opens_the_torch_code(page: Page) -> None:
     button = panel.get_by_role("button", name="torch code")
     assert "A.T" not in panel.inner_text()
     button.click()
-    expect(panel.get_by_text("(A + A.T) @ x", exact=True)).to_be_visible()
+    expect(panel.get_by_text("A @ x + A.T @ x", exact=True)).to_be_visible()
     button.click()
-    expect(panel.get_by_text("(A + A.T) @ x", exact=True)).to_have_count(0)
+    expect(panel.get_by_text("A @ x + A.T @ x", exact=True)).to_have_count(0)
 
 
 def test_the_identity_is_typeset_when_it_is_opened(page: Page) -> None:
