@@ -46,7 +46,7 @@ class Term:
                 whole = Quotient(scalars.math(), bottom, entrywise=True)
                 return whole if self.coefficient > 0 else Times((Num(Fraction(-1)), whole))
         top_number, bottom_number = self.coefficient, Fraction(1)
-        below = _powers(self.below)
+        below = sorted(_powers(self.below), key=lambda scalar: not isinstance(scalar, Num))
         if isinstance(top_number, Fraction) and below and max(abs(top_number.numerator), top_number.denominator) < 1000:
             top_number, bottom_number = Fraction(top_number.numerator), Fraction(top_number.denominator)
         parts = [*_powers(self.above), *([folded(self.body)] if self.body is not None else [])]
