@@ -15,6 +15,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from matmagic import typeset
+from matmagic.printers.grid import grid, is_table
 
 if TYPE_CHECKING:
     from matmagic.derivative import ByEntries, Derivative, Match
@@ -28,6 +29,7 @@ Formula = Callable[[str, str, bool], str]
 Rows = list[tuple[str, str]]
 """What a text belongs to, and the text."""
 
+WIDEST = 100  # characters of a line of a table
 _MARKS = {  # verdict on an answer: sign, colour
     "correct": ("✓", "#2a9d57"),
     "correct-if": ("◐", "#c98a1b"),
@@ -72,7 +74,12 @@ def text(report: Report) -> str:
     """The report in a terminal, one line for each thing it says."""
     lines = [f"{report.statement_text or report.signature_text}   {report.shapes_text}".rstrip()]
     for derivative in shown(report):
-        lines.append(" · ".join(part for part in _result(derivative) if part))
+        formula, *rest = _result(derivative)
+        if is_table(derivative.math) and max(map(len, table := _table(derivative))) <= WIDEST:
+            lines += table
+        else:
+            rest.insert(0, formula)
+        lines.append(" · ".join(part for part in rest if part))
         lines += [f"  {line}" for line in further_text(derivative)]
         lines += [f"  {line}" for line in tree_lines(derivative)]
         if value := _value(derivative):
@@ -86,6 +93,12 @@ def text(report: Report) -> str:
                 f"{code_left(derivative)} in torch:" + (f"\n{indent(code, '  ')}" if "\n" in code else f" {code}")
             )
     return "\n".join(lines)
+
+
+def _table(derivative: Derivative) -> list[str]:
+    """A derivative that is given entry by entry, in lines."""
+    assert derivative.math is not None
+    return grid(derivative.math, f"{derivative.left_text} = ")
 
 
 def _result(derivative: Derivative) -> tuple[str, str, str]:

@@ -52,6 +52,7 @@ def derivative(**changes: Any) -> SimpleNamespace:
             "lines": (),
             "code_left": "",
             "legend": (),
+            "math": None,
         }
         | changes
     )

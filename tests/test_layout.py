@@ -31,8 +31,8 @@ INSIDE = {
     """.split(),
     "reading": "tree tokens symbols cursor words scripts grammar fitting table shaped values code".split(),
     "printers": """
-        names levels latex text sympy_functions sympy_form plans sharing torch_parts torch_forms torch_products torch_code
-        index_code numpy_code
+        names levels latex text grid sympy_functions sympy_form plans sharing torch_parts torch_forms torch_products
+        torch_code index_code numpy_code
     """.split(),
 }
 HEAVY = "torch numpy sympy ipywidgets ziamath IPython networkx matplotlib".split()

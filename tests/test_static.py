@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 
 import fakes
 import pytest
+import torch
 
 from matmagic import static
+from matmagic.report import gradcheck
 
 REPORTS = {
     "quadratic": fakes.report(),
@@ -214,3 +216,12 @@ def test_a_hidden_answer_is_nowhere() -> None:
 def test_rows_to_copy_are_labelled_where_there_are_several_derivatives() -> None:
     assert static._values(fakes.least_squares()) == [("∇_A f", "[[ 1.00, -0.50],\n [ 2.25,  0.75],\n [-4.00,  1.50]]")]
     assert static._codes(fakes.report()) == [("", "(A + A.T) @ x")]
+
+
+def test_a_matrix_given_entry_by_entry_takes_a_line_for_each_row() -> None:
+    def f(v: torch.Tensor) -> torch.Tensor:
+        return torch.stack([v[0] ** 2 + 3 * v[0] * v[1], 2 * v[0] + v[1]])
+
+    lines = static.text(gradcheck(f, shapes="v=2")).splitlines()
+    assert lines[1:3] == ["∂f/∂v = ⎡2 v₁ + 3 v₂  3 v₁⎤", "        ⎣2            1   ⎦"]
+    assert lines[3].startswith("Jacobian, entry by entry")
