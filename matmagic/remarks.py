@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .calling import Running, call, followed, replacements
+from .autograd import copies
+from .calling import Running, call, replacements
 from .capture import Subject
 from .shapes import Shapes
 from .verify import own_draw, roughness
@@ -72,9 +74,10 @@ def _values(subject: Subject, shapes: Shapes, assume: Mapping[str, str]) -> Iter
 
 def _run(subject: Subject, shapes: Shapes, inputs: Mapping[str, Tensor]) -> Iterator[Note]:
     """What f did with its inputs: changed them in place, computed in float32."""
-    own = followed(inputs)
+    own = copies(inputs)
     running = Running(replacements(subject, own))
-    call(subject, own, running)
+    with suppress(RuntimeError, AttributeError):  # hooks need inputs that autograd follows
+        call(subject, own, running)
     changed = [name for name, tensor in inputs.items() if not torch.equal(own[name], tensor)]
     if changed:
         listed = ", ".join(changed)

@@ -221,7 +221,7 @@ def _singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
         return "is not finite (NaN or infinite)"
     slopes = slopes_of(subject, inputs)
     try:
-        moved = slopes_of(subject, {n: t * (1 + 1e-12) if t.is_floating_point() else t for n, t in inputs.items()})
+        moved = slopes_of(subject, {n: t if _is_whole(t) else t * (1 + 1e-12) for n, t in inputs.items()})
     except (RuntimeError, ValueError, IndexError):  # f refuses what is beside, as labels between 0 and 1
         return ""
     for slope, other in zip(slopes, moved, strict=False):
@@ -229,6 +229,11 @@ def _singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
         if float((other - slope).abs().max()) > DIGITS * size and repeats(subject, inputs):
             return "has a derivative without a right digit, as with the inverse of a singular matrix,"
     return ""
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    """Whether all entries are whole numbers, which may be labels that f compares."""
+    return not tensor.is_floating_point() or torch.equal(tensor, tensor.round())
 
 
 # --------------------------------------------------------------------------- verdict
