@@ -173,7 +173,11 @@ def _subject(function: Any, name: str, node: ast.stmt, source: str, line: int, n
 
 def _holds_tensors(value: Any) -> bool:
     """Whether it is a module, a dict or an object with tensors in it: an argument of this name is meant as that."""
-    if is_tensor(value) or isinstance(value, list | tuple | FunctionType):
+    if (
+        is_tensor(value)
+        or isinstance(value, list | tuple | FunctionType)
+        or type(value).__module__.startswith("matmagic")
+    ):
         return False
     return any(is_tensor(inner) for _, inner in held({"_": value}))
 

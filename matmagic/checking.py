@@ -48,6 +48,12 @@ from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
 from .verify import Verdict, draws, far_draw, traced_draw, verify
 
+MEANINGS = (
+    ("I", "Identity("),
+    ("e", "Unit("),
+    ("pi", "Constant("),
+    ("π", "Constant("),
+)  # names, and what looks like them
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
 
@@ -276,10 +282,8 @@ class Check:
         return None, None
 
     def misread(self, math: Math | None) -> bool:
-        """Whether an argument named I or e stands in a formula beside the identity matrix or a unit vector."""
-        return any(
-            name in self.shapes.of and piece in repr(math) for name, piece in (("I", "Identity("), ("e", "Unit("))
-        )
+        """Whether an argument named I, e or pi stands in a formula beside the identity matrix, a unit vector or π."""
+        return any(name in self.shapes.of and piece in repr(math) for name, piece in MEANINGS)
 
     def settled(
         self, names: tuple[str, ...], node: Node | None, match: Match | ByEntries | None, traced: Trace | None

@@ -180,7 +180,12 @@ def _options(options: Mapping[str, Any]) -> Options:
         given["assume"], given["sizes"] = parse_assume(given["assume"])
     if "claim" in given:
         claims = given.pop("claim")
-        given["claims"] = (claims,) if isinstance(claims, str) else tuple(claims)
+        claims = (claims,) if isinstance(claims, str) else claims
+        if not isinstance(claims, tuple | list) or not all(isinstance(claim, str) for claim in claims):
+            raise OptionError(
+                "claim is a text, or a list of texts", 'claim="2 * A @ x"; a claim about x alone: wrt="x"'
+            )
+        given["claims"] = tuple(claims)
     return Options(**given)
 
 

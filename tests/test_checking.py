@@ -189,3 +189,26 @@ def test_functions_that_raised(cell: str, shapes: dict[str, str], variable: str)
     assume = {"y": "signs"} if "y" in shapes else {"S": "positive-definite"} if "S" in shapes else {}
     derivative = checked(cell, shapes=shapes, assume=assume)[variable]
     assert derivative.code and derivative.verdict.ok
+
+
+def test_a_claim_is_a_text_or_a_list_of_texts() -> None:
+    for claim in ({"x": "2 * x"}, 5, ["2 * x", 3]):
+        with pytest.raises(OptionError, match="claim is a text"):
+            gradcheck(lambda x: x @ x, claim=claim)
+
+
+def test_a_size_can_not_have_the_letter_of_an_argument() -> None:
+    with pytest.raises(OptionError, match="n is a size of x and an argument of f"):
+        checked("def f(x, n): return n * (x @ x) / x.shape[0]", shapes={"x": "n", "n": "()"})
+
+
+def test_an_argument_named_pi_is_not_printed_beside_the_number() -> None:
+    derivative = checked("def f(x, pi): return pi * torch.pi * (x @ x)", shapes={"x": "n", "pi": "()"})["pi"]
+    assert derivative.code and derivative.text is None
+
+
+def test_a_report_in_the_notebook_is_no_argument() -> None:
+    names: dict[str, object] = {"torch": torch, "r": checked("def f(x): return x @ x")}
+    parsed = capture.parse("def g(p, r): return p @ r")
+    report = check(capture.subject(parsed, names, outcome=capture.run(parsed, names)), Options())
+    assert list(report.shapes) == ["p", "r"] and report["r"].text == "p"
