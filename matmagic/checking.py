@@ -7,6 +7,7 @@ raise.  Not known here: how anything is found, and how it is shown.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,7 +35,7 @@ from .expr import Node
 from .grading import Claim, Grade, grade_claims
 from .left_sides import left_side, one_entry
 from .matrix_functions import NoDerivative
-from .notation import Listed, Math, Zero, rank
+from .notation import Letter, Listed, Math, Zero, pieces, rank
 from .options import Options, nearest
 from .printers.names import latex_name, text_name
 from .printers.text import text
@@ -282,8 +283,12 @@ class Check:
         return None, None
 
     def misread(self, math: Math | None) -> bool:
-        """Whether an argument named I, e or pi stands in a formula beside the identity matrix, a unit vector or π."""
-        return any(name in self.shapes.of and piece in repr(math) for name, piece in MEANINGS)
+        """Whether an argument stands beside what is written like it: I, a unit vector e, π, or a size of its name."""
+        if math is None:
+            return False
+        sizes = {word for p in pieces(math) if isinstance(p, Letter) for word in re.findall(r"\w+", str(p.letter))}
+        meant = any(name in self.shapes.of and piece in repr(math) for name, piece in MEANINGS)
+        return meant or not sizes.isdisjoint(self.shapes.of)
 
     def settled(
         self, names: tuple[str, ...], node: Node | None, match: Match | ByEntries | None, traced: Trace | None

@@ -187,12 +187,6 @@ def check_names(subject: Subject, options: Options) -> None:
             close = difflib.get_close_matches(name, known, 1)
             ask = f"did you mean {close[0]}?" if close else f"its arguments are {', '.join(known) or 'none'}"
             raise OptionError(f"--shapes names {name}, which {subject.name} neither takes nor reads", ask)
-    for name, text in options.shapes.items():
-        if both := sorted(set(re.findall(r"[^\W\d]\w*", text)).intersection(known)):
-            raise OptionError(
-                f"{both[0]} is a size of {name} and an argument of {subject.name}",
-                f"use another letter for the size of {name}",
-            )
 
 
 def as_given(search: Search, given: Dims) -> Outcome:

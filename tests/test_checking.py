@@ -197,9 +197,10 @@ def test_a_claim_is_a_text_or_a_list_of_texts() -> None:
             gradcheck(lambda x: x @ x, claim=claim)
 
 
-def test_a_size_can_not_have_the_letter_of_an_argument() -> None:
-    with pytest.raises(OptionError, match="n is a size of x and an argument of f"):
-        checked("def f(x, n): return n * (x @ x) / x.shape[0]", shapes={"x": "n", "n": "()"})
+def test_a_size_named_as_an_argument_is_not_printed_beside_it() -> None:
+    derivative = checked("def f(x, n): return n * (x @ x) / x.shape[0]", shapes={"x": "n", "n": "()"})["x"]
+    assert derivative.code and derivative.text is None
+    assert checked("def f(x, n): return n * (x @ x)", shapes={"x": "n", "n": "()"})["x"].text == "2 n x"
 
 
 def test_an_argument_named_pi_is_not_printed_beside_the_number() -> None:
