@@ -14,13 +14,28 @@ from . import expr
 from .expr import Factor, Node
 from .lengths import Size, letters_in, plus
 from .matrix_functions import FUNCTIONS_OF_MATRICES
-from .notation import Apply, At, Holds, Identity, Indexed, Letter, Math, Num, Over, Pow, SumOver, Symbol, Zero, pieces
+from .notation import (
+    INDICES,
+    Apply,
+    At,
+    Holds,
+    Identity,
+    Indexed,
+    Letter,
+    Math,
+    Num,
+    Over,
+    Pow,
+    SumOver,
+    Symbol,
+    Zero,
+    pieces,
+)
 from .rendering import NoNotation, notation, with_constants
 from .summing import Term, scalar_factors, scalar_term
 from .summing import plus as sum_of
 from .walk import leaves, ordered, written_size
 
-INDICES = "ijklpqrstuv"
 MOST = 400  # parts of a formula that anyone would read
 
 Index = tuple[Size, ...]

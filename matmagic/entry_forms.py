@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .calling import float64
-from .entries import INDICES, entrywise
+from .entries import entrywise
 from .entry_values import entry_values
 from .expr import Node
-from .notation import At, Identity, Indexed, Math, pieces, rank
+from .notation import INDICES, At, Identity, Indexed, Math, pieces, rank
 from .places import namespace
 from .printers.names import text_name
 from .printers.text import text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .printers.latex import INDICES
+from .notation import INDICES
 from .printers.names import SUBSCRIPTS, latex_name, text_name
 
 Ranks = tuple[int, int]  # how many indices f and the variable have

@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields, replace
 from .expr import Number
 from .lengths import Size
 
+INDICES = "ijklpqrstuv"  # the letters of indices, in the order of the axes that they stand for
+
 
 @dataclass(frozen=True)
 class Math:

@@ -17,6 +17,7 @@ from .expr import Node, Number
 from .lengths import Size
 from .matrix_functions import FUNCTIONS_OF_MATRICES
 from .notation import (
+    INDICES,
     Apply,
     Called,
     Chain,
@@ -51,8 +52,6 @@ from .notation import (
 )
 from .summing import Term, gathered, plus, scalar_factors, scalar_term
 from .writing import chain, folded, hadamard, inverse, transpose, transposes
-
-MOST_INDICES = 11  # i, j, k, l, p … v
 
 
 class NoNotation(ValueError):
@@ -462,7 +461,7 @@ class _Contracting:
     def indexed(self) -> Math:
         used = {label for p in self.pieces for label in p.labels} | set(self.out)
         sizes = tuple((label, self.sizes[label]) for label in sorted(used))
-        if len(sizes) > MOST_INDICES:
+        if len(sizes) > len(INDICES):
             raise NoNotation("a product with more indices than there are letters for")
         kept = [p for p in self.pieces if not (isinstance(p.math, Ones) and p.labels[0] in self.out)]
         return Indexed(tuple((p.math, p.labels) for p in kept), self.out, sizes)

@@ -17,7 +17,7 @@ from test_printed_nodes import ein, plus
 from torch import Tensor
 
 from matmagic.calling import float64
-from matmagic.entries import INDICES, entrywise
+from matmagic.entries import entrywise
 from matmagic.evaluate import evaluate
 from matmagic.expr import (
     Node,
@@ -41,6 +41,7 @@ from matmagic.functions import code_of
 from matmagic.lengths import length
 from matmagic.matrix_functions import FUNCTIONS_OF_MATRICES, of
 from matmagic.notation import (
+    INDICES,
     Apply,
     At,
     Holds,

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from matmagic.calling import float64
 from matmagic.derivative import derived
-from matmagic.entries import INDICES, entrywise
+from matmagic.entries import entrywise
 from matmagic.entry_forms import Entries
 from matmagic.entry_values import MOST, entry_values
 from matmagic.evaluate import evaluate
 from matmagic.expr import Node
-from matmagic.notation import At, Math, Num, Plus, SumOver, Symbol, Times, mapped, pieces
+from matmagic.notation import INDICES, At, Math, Num, Plus, SumOver, Symbol, Times, mapped, pieces
 from matmagic.printers.text import text
 from matmagic.rendering import NoNotation
 

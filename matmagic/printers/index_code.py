@@ -34,6 +34,7 @@ from ..expr import (
 from ..functions import code_of
 from ..lengths import Size
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
+from ..notation import INDICES
 from ..places import steps
 from ..walk import children, ordered, written_size
 from .torch_forms import TRUTH, typed
@@ -55,7 +56,7 @@ from .torch_parts import (
 PLAIN_SIZE, PLAIN = 300, 1500  # nodes and characters of code that needs no names
 SHORT, LONG = 40, 400  # characters: longer parts get a name, those used once only where Python's parser minds depth
 
-LETTERS = "".join(dict.fromkeys("ijklpqrstuv" + ascii_letters))
+LETTERS = "".join(dict.fromkeys(INDICES + ascii_letters))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..functions import FUNCTIONS
 from ..lengths import Size, plus
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
+    INDICES,
     Apply,
     At,
     Called,
@@ -74,7 +75,6 @@ from .levels import (
 from .names import by_columns, joined, latex_increment, latex_name, latex_size, places
 
 NAME_AT_END = r"(?:(?<!\^\{)\\[A-Za-z]+|[A-Za-z]|_\{[^{}]*\}|\U0001d7cf)$"  # C (x + y) would read as a call
-INDICES = "ijklpqrstuv"
 
 
 def latex(math: Math) -> str:

@@ -10,6 +10,7 @@ from ..functions import FUNCTIONS
 from ..lengths import Size, plus
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
+    INDICES,
     Apply,
     At,
     Called,
@@ -72,7 +73,6 @@ from .levels import (
 from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, joined, places, text_name, text_size
 
 RAISED = {"ᵀ", *SUPERSCRIPTS.values()}
-INDICES = "ijklpqrstuv"
 
 
 def text(math: Math) -> str:

@@ -15,6 +15,7 @@ from ..functions import code_of
 from ..lengths import Size, plus
 from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
+    INDICES,
     Apply,
     Called,
     Chain,
@@ -289,7 +290,7 @@ class _Printer(Products):
         return Code(f"torch.stack([{', '.join(c.text for c in codes)}])", ATOM, form)
 
     def einsum(self, math: Indexed) -> Code:
-        letters = {label: "ijklpqrstuvw"[k] for k, (label, _) in enumerate(math.sizes)}
+        letters = {label: INDICES[k] for k, (label, _) in enumerate(math.sizes)}
         factors = list(math.factors)
         present = {label for _, labels in factors for label in labels}
         factors += [(Ones(size), (label,)) for label, size in math.sizes if label not in present]

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from ..notation import INDICES
 from .cursor import TooMany
 from .scripts import Scripts
-from .symbols import INDICES, SYNONYMS, WITH_DIGITS, WITHOUT_BRACKETS, Known
+from .symbols import SYNONYMS, WITH_DIGITS, WITHOUT_BRACKETS, Known
 from .tokens import Token, tokens
 from .tree import Part, Unread
 

@@ -12,7 +12,6 @@ from functools import cached_property
 
 from ..printers.names import GREEK, SHORT, split
 
-INDICES = "ijklpqrstuv"  # letters of indices, in the order of the axes that they stand for
 MOST_SPLITS = 8
 
 WITH_DIGITS = frozenset("atan2 log1p expm1".split())

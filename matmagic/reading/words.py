@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from ..notation import INDICES
 from .cursor import Cursor
-from .symbols import INDICES, LETTERED, SYNONYMS, WITHOUT_BRACKETS, Known, is_function
+from .symbols import LETTERED, SYNONYMS, WITHOUT_BRACKETS, Known, is_function
 from .tokens import Token
 from .tree import Part, Unread
 
