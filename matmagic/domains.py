@@ -7,7 +7,6 @@ Not known here: what the function is.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from itertools import combinations, product
 
@@ -18,6 +17,7 @@ from .autograd import copies, derivative_of, is_symmetric
 from .calling import call
 from .capture import Subject
 from .options import Options
+from .patience import Patience
 from .shapes import Shapes, sizes_for
 from .verify import inputs_at
 
@@ -37,11 +37,12 @@ def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], optio
     """
     if _runs(subject, shapes, assume, options):
         return {n: "symmetric" for n in shapes.of if n not in assume and reads_one_triangle(subject, shapes, assume, n)}
-    stop = time.monotonic() + SECONDS
+    patience = Patience(SECONDS)
     for needed in _candidates(shapes, assume):
-        if _runs(subject, shapes, {**assume, **needed}, options):
-            return needed
-        if time.monotonic() > stop:
+        with patience.trying():
+            if _runs(subject, shapes, {**assume, **needed}, options):
+                return needed
+        if not patience.left:
             break
     return {}
 

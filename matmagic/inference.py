@@ -15,7 +15,6 @@ import contextlib
 import io
 import itertools
 import re
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from torch import Tensor
 from .calling import call, followed, needs_graph
 from .capture import Subject
 from .errors import OptionError, ResultError
+from .patience import Patience
 from .sampling import sample, words
 from .watching import ACTIVATIONS, Watching
 
@@ -76,13 +76,13 @@ class Search:
     given: Dims = field(default_factory=dict)
     values: Mapping[str, Tensor] = field(default_factory=dict)
     square: bool = True  # ask for square matrices under a trace or a diagonal
-    deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    patience: Patience = field(default_factory=lambda: Patience(SECONDS))
     runs: int = 0
     fragile: bool = False
 
     def left(self) -> bool:
         """Whether there is time for another try."""
-        return self.runs < RUNS and time.monotonic() < self.deadline
+        return self.runs < RUNS and self.patience.left
 
     def read_dims(self, numbers: bool = False) -> Dims:
         """Shapes of the tensors that f names: their sizes as free letters, those of integers as numbers."""
@@ -111,7 +111,7 @@ class Search:
         self.runs += 1
         watching = Watching(self.subject, inputs, self.square)
         value, error = None, None
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with self.patience.trying(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             try:
                 value = call(self.subject, inputs, watching)
@@ -230,7 +230,7 @@ def opened(search: Search, outcome: Outcome, given: Dims) -> Outcome:
         own.update((t, s) for t, s in zip(dims[name], shape, strict=True) if isinstance(t, str) and isinstance(s, int))
     if outcome.fragile:
         return replace(outcome, dims=found)
-    loose = loosest(replace(search, deadline=time.monotonic() + SECONDS, runs=0), dims, own)
+    loose = loosest(replace(search, patience=Patience(SECONDS), runs=0), dims, own)
     return loose if loose.error is None else replace(outcome, dims=found)
 
 

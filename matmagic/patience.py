@@ -1,0 +1,36 @@
+"""A bound on the time of a search that gives the same answer on a busy machine."""
+
+from __future__ import annotations
+
+import time
+from bisect import insort
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LONGEST = 10  # times the bound, in any case
+
+
+class Patience:
+    """Seconds for the tries of a search, counted by the usual length of a try.
+
+    One long pause (the garbage collector, another process) doesn't end the search; tries that are slow do.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.lengths: list[float] = []  # of the tries, in order of length
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Time one try."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            insort(self.lengths, time.monotonic() - start)
+
+    @property
+    def left(self) -> bool:
+        """Whether there is time for another try."""
+        usual = self.lengths[(len(self.lengths) - 1) // 2] if self.lengths else 0.0
+        return usual * len(self.lengths) < self.seconds and sum(self.lengths) < LONGEST * self.seconds
