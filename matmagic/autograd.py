@@ -9,16 +9,18 @@ Not known here: any formula, and where the inputs come from.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 
 from .calling import call
 from .capture import Subject
-from .errors import ResultError
+from .errors import BackwardError, ResultError
 
 DIFFERENCES = 1e-6  # relative, central differences against autograd
 EPS = torch.finfo(torch.float64).eps
@@ -57,7 +59,60 @@ def _grad(value: Tensor, variable: Tensor, **options: Any) -> tuple[Tensor | Non
         return torch.autograd.grad(value, variable, **options)
     except RuntimeError as error:
         reason = str(error).split(". ")[0].splitlines()[0]
+        found = re.search(r"[Ff]unction (\w+)Backward returned an (?:invalid|incorrect)(.*)", reason)
+        if found and (shapes := re.search(r"index (\d+) - got (\[.*?\]) but expected .*?(\[.*?\])", found[2])):
+            place = f"its {_nth(int(shapes[1]))} input, which has shape {shapes[3]}"
+            raise BackwardError(f"the backward of {found[1]} returns shape {shapes[2]} for {place}") from None
+        if found:
+            raise BackwardError(f"the backward of {found[1]} returns an incorrect{found[2]}") from None
         raise ResultError("autograd can't differentiate the function", reason) from None
+
+
+def _nth(index: int) -> str:
+    """The place of an input: 0 is the first."""
+    return ("first", "second", "third")[index] if index < 3 else f"{index + 1}th"
+
+
+def own_backwards(value: Tensor) -> dict[Any, str]:
+    """The user's own autograd.Functions in the graph of a tensor, with their names."""
+    todo: list[Any] = [value.grad_fn]
+    seen, found = set(), {}
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, BackwardCFunction):
+            found[node] = type(node).__name__.removesuffix("Backward")
+        todo += [inner for inner, _ in node.next_functions]
+    return found
+
+
+def narrow_backwards(value: Tensor, variables: Sequence[Tensor]) -> list[str]:
+    """The names of the user's own autograd.Functions that give gradients with no more digits than float32 has."""
+    narrow: list[str] = []
+    own = own_backwards(value)
+
+    def look(name: str) -> Callable[[Sequence[Any], Sequence[Any]], None]:
+        def hook(given: Sequence[Any], _: Sequence[Any]) -> None:
+            gradients = [g for g in given if g is not None]
+            if gradients and all(map(_is_single, gradients)):
+                narrow.append(name)
+
+        return hook
+
+    handles = [node.register_hook(look(name)) for node, name in own.items()]
+    if own:
+        torch.autograd.grad(value.sum(), list(variables), allow_unused=True)
+    for handle in handles:
+        handle.remove()
+    return list(dict.fromkeys(narrow))
+
+
+def _is_single(gradient: Tensor) -> bool:
+    """Whether all entries are float32 numbers, and not so simple ones that they would be anyway."""
+    alike = [torch.equal(gradient.to(dtype).to(gradient.dtype), gradient) for dtype in (torch.float32, torch.float16)]
+    return alike == [True, False] or gradient.dtype is torch.float32
 
 
 def derivative_of(subject: Subject, inputs: Mapping[str, Tensor], variable: str, order: int = 1) -> Tensor:
@@ -141,6 +196,9 @@ def _cut_or_zero(subject: Subject, inputs: Mapping[str, Tensor], variable: str, 
     if changes(subject, inputs, variable) and (
         _changes_smoothly(subject, inputs, variable) or not _recorded_at_all(subject, inputs)
     ):
+        if own := own_backwards(value):
+            none = f"the backward of {' or '.join(dict.fromkeys(own.values()))} returns None for it"
+            raise BackwardError(f"{subject.name} changes with {variable}, but {none}")
         raise ResultError(
             f"{subject.name} changes with {variable}, but autograd can't see it: the graph is cut",
             "look for .detach(), .data, .item(), torch.no_grad(), numpy and torch.tensor([...])",
@@ -335,9 +393,14 @@ def _worst_entry(f: Callable[[Tensor], Tensor], start: Tensor, jacobian: Tensor,
     named = f"entry ({place}): " if place else ""
     if not math.isfinite(pair[1]):
         return f"{named}f is not finite beside this point, where differences are taken"
-    return (
-        f"autograd and finite differences disagree: {named}backward gives {pair[0]:.4g}, differences give {pair[1]:.4g}"
-    )
+    backward, differences = _told_apart(*pair)
+    return f"autograd and finite differences disagree: {named}backward gives {backward}, differences give {differences}"
+
+
+def _told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers with four digits, or as many as it takes to tell them apart."""
+    shown = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(4, 16))
+    return next((pair for pair in shown if pair[0] != pair[1]), (f"{a:.4g}", f"{b:.4g}"))
 
 
 def relative_error(found: Tensor, truth: Tensor) -> float:

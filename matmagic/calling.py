@@ -21,6 +21,11 @@ from torch.overrides import TorchFunctionMode
 
 from .errors import ResultError
 
+_TYPES = {"float32": torch.FloatTensor, "float16": torch.HalfTensor, "bfloat16": torch.BFloat16Tensor}
+NARROW: dict[Any, str] = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
+NARROW |= {kind: name for name, kind in _TYPES.items()} | {f"torch.{t.__name__}": n for n, t in _TYPES.items()}
+CASTS = {Tensor.float: "float32", Tensor.half: "float16", Tensor.bfloat16: "bfloat16"}
+
 
 class Callee(Protocol):
     """What can be called here: capture's Subject, or the function of an identity."""
@@ -42,21 +47,22 @@ class _Stop(BaseException):
 
 
 class Float64(TorchFunctionMode):
-    """Runs torch calls in float64: casts to float32 too, and tensors from outside replaced by those of this run.
+    """Runs torch calls in float64: casts to float32 and less too, and tensors from outside replaced by those of this run.
 
-    Float32 tensors for which none is given are lifted, each once; those that are computed with so keep their graph.
+    Tensors of less precision for which none is given are lifted, each once; those that are computed with so keep their graph.
     """
 
     def __init__(self, replacements: Mapping[int, Tensor]) -> None:
         super().__init__()
         self.replacements = replacements
         self.lifted: dict[int, tuple[Tensor, Tensor]] = {}  # kept alive, since ids are reused
-        self.narrow = False  # whether f asked for float32
+        self.narrow: list[str] = []  # the dtypes below float64 that f asked for
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True  # an error in the call is the user's
-        if func is Tensor.float:
-            func, self.narrow = Tensor.double, True
+        if func in CASTS:
+            self.narrow.append(CASTS[func])
+            func = Tensor.double
         return self.apply(func, self.replaced(args), self.replaced(kwargs or {}))
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -66,12 +72,12 @@ class Float64(TorchFunctionMode):
 
     def replaced(self, value: Any) -> Any:
         """The same arguments with tensors and float32 exchanged."""
-        if value is torch.float32:
-            self.narrow = True
+        if isinstance(value, torch.dtype | str | type) and value in NARROW:
+            self.narrow.append(NARROW[value])
             return torch.float64
         if isinstance(value, Tensor):
             found = self.replacements.get(id(value), value)
-            return found if found.dtype is not torch.float32 else self.lift(found)
+            return found if found.dtype not in NARROW else self.lift(found)
         if type(value) in (tuple, list):
             return type(value)(self.replaced(v) for v in value)
         if type(value) is dict:

@@ -29,7 +29,7 @@ from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
 from .domains import property_words, reads_one_triangle
 from .entry_forms import Entries
-from .errors import OptionError, ResultError, TraceError
+from .errors import BackwardError, OptionError, ResultError, TraceError
 from .evaluate import evaluate
 from .expr import Node
 from .grading import Claim, Grade, grade_claims
@@ -377,7 +377,9 @@ class Check:
         own = self.shapes.values
         if set(own) != set(self.shapes.of):
             return None
-        return derivative_of(self.subject, own, variable, self.options.order)
+        with suppress(BackwardError):
+            return derivative_of(self.subject, own, variable, self.options.order)
+        return None
 
     # ---- answers
 
@@ -385,9 +387,10 @@ class Check:
         """The answers of the cell, then those of the options."""
         claims: list[Claim] = [*self.subject.claims, *self.claims_of_options()]
         asked = [(d.variable, self.options.order) for d in derivatives]
+        unknown = {d.variable: d.verdict.text for d in derivatives if d.code is None and not d.verdict.autograd_ok}
         right = {(d.variable, self.options.order): d.answer_text for d in derivatives}
         pretty = [self.pretty(c.text) for c in claims]
-        return grade_claims(self.subject, self.shapes, self.assume, self.options, asked, claims, right, pretty)
+        return grade_claims(self.subject, self.shapes, self.assume, self.options, asked, claims, right, pretty, unknown)
 
     def claims_of_options(self) -> list[Claim]:
         return [claim_of_option(text, self.subject, self.shapes.of) for text in self.options.claims]

@@ -43,6 +43,10 @@ class ResultError(MatmagicError):
     """The function runs, but what it returns can't be differentiated."""
 
 
+class BackwardError(ResultError):
+    """A torch.autograd.Function whose backward gives no gradient, or one of another shape."""
+
+
 class OptionError(MatmagicError):
     """An option names something that is not there."""
 

@@ -314,10 +314,14 @@ def grade_claims(
     claims: Sequence[Claim],
     right_texts: Mapping[tuple[str, int], str | None] | None = None,
     pretty: Sequence[str | None] = (),
+    unknown: Mapping[str, str] | None = None,
 ) -> tuple[Grade, ...]:
     """A Grade for each claim.  One without a variable in its name is graded against every derivative asked
     for:
-    right for one is right, and the sentence says for which."""
+    right for one is right, and the sentence says for which.  `unknown` says of which variables autograd's derivative
+    is not to be trusted, and why: nothing can be graded against it.
+    """
+    unknown = unknown or {}
     grades = []
     for claim, shown in itertools.zip_longest(claims, pretty):
         if claim is None:
@@ -326,11 +330,19 @@ def grade_claims(
         targets = [(v, o if order is None else order) for v, o in asked if claim.variable in (None, v)]
         targets = targets or [(claim.variable or asked[0][0], order or options.order)]
         found = [
-            grade_claim(subject, shapes, assume, options, v, o, claim, (right_texts or {}).get((v, o)), shown)
+            _undecided(claim, v, shown, unknown[v])
+            if v in unknown
+            else grade_claim(subject, shapes, assume, options, v, o, claim, (right_texts or {}).get((v, o)), shown)
             for v, o in targets
         ]
         grades.append(_best(found, claim))
     return tuple(grades)
+
+
+def _undecided(claim: Claim, variable: str, pretty: str | None, why: str) -> Grade:
+    """No verdict, since there is nothing to compare with."""
+    said = f"Your answer {pretty or claim.text} can't be graded: {why}."
+    return Grade(variable, claim.text, "undecided", "", None, None, f"{why}.", said, {}, claim.line, False)
 
 
 def _best(grades: Sequence[Grade], claim: Claim) -> Grade:

@@ -6,7 +6,9 @@ Not known here: derivatives.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +16,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .autograd import copies
-from .calling import Running, call, replacements
+from .autograd import copies, narrow_backwards
+from .calling import NARROW, Running, call, replacements
 from .capture import Subject
+from .errors import ResultError
 from .shapes import Shapes
 from .verify import own_draw, roughness
 
@@ -61,9 +64,9 @@ def _values(subject: Subject, shapes: Shapes, assume: Mapping[str, str]) -> Iter
     """What the notebook's own tensors are, where a formula isn't for them as they are."""
     known = {**subject.namespace, **subject.reads}
     tensors = {name: known[name] for name in shapes.of if isinstance(known.get(name), Tensor)}
-    single = [name for name, tensor in tensors.items() if tensor.dtype == torch.float32]
-    if single and shapes.values:
-        yield Note("precision", f"checked in float64; {', '.join(single)}: float32 in the notebook")
+    for dtype in dict.fromkeys(t.dtype for t in tensors.values() if t.dtype in NARROW):
+        single = ", ".join(name for name, tensor in tensors.items() if tensor.dtype is dtype)
+        yield Note("precision", f"checked in float64; {single}: {NARROW[dtype]} in the notebook")
     for name, tensor in tensors.items():
         if tensor.is_complex():
             yield Note("warning", f"{name} is complex in the notebook: this is for a real {name}")
@@ -85,4 +88,27 @@ def _run(subject: Subject, shapes: Shapes, inputs: Mapping[str, Tensor]) -> Iter
             "warning", f"{subject.name} changes {listed} in place: it ran on copies, derivatives are by what goes in"
         )
     if running.narrow:
-        yield Note("precision", f"checked in float64, where {subject.name} asks for float32")
+        asked = " and ".join(dict.fromkeys(running.narrow))
+        yield Note("precision", f"checked in float64, where {subject.name} asks for {asked}")
+    if _compares_dtypes(subject.source):
+        yield Note("precision", f"{subject.name} compares dtypes: every floating-point tensor is float64 here")
+    yield from _backward(subject, inputs)
+
+
+def _compares_dtypes(source: str) -> bool:
+    """Whether `x.dtype == …` stands in the code."""
+    with suppress(SyntaxError):
+        compared = (n for n in ast.walk(ast.parse(textwrap.dedent(source))) if isinstance(n, ast.Compare))
+        return any(
+            isinstance(n, ast.Attribute) and n.attr == "dtype" for c in compared for n in (c.left, *c.comparators)
+        )
+    return False
+
+
+def _backward(subject: Subject, inputs: Mapping[str, Tensor]) -> Iterator[Note]:
+    """A backward of the user's own that computes in less than float64."""
+    leaves = {name: t.clone().requires_grad_(t.is_floating_point()) for name, t in inputs.items()}
+    with suppress(RuntimeError, ResultError):  # what fails here is said elsewhere
+        value = call(subject, {name: t.clone() for name, t in leaves.items()})
+        if narrow := narrow_backwards(value, [t for t in leaves.values() if t.requires_grad]):
+            yield Note("precision", f"the backward of {' and '.join(narrow)} has float32's digits, about 7, or fewer")

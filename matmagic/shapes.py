@@ -28,6 +28,7 @@ from .inference import (
     Outcome,
     Search,
     Shape,
+    explained,
     infer,
     is_shape_error,
     letters_of,
@@ -200,7 +201,7 @@ def as_given(search: Search, given: Dims) -> Outcome:
     if error is None:
         return outcome
     if not is_shape_error(error):
-        raise error
+        raise explained(error)
     listed = ", ".join(f"{name}: {shape_text(shape)}" for name, shape in given.items())
     raise ShapeError(
         f"{search.subject.name} doesn't run with the shapes given",
@@ -236,7 +237,7 @@ def notebook_values(search: Search, names: Sequence[str]) -> dict[str, Tensor] |
             return values | {n: lift(t) if t.is_floating_point() else t.detach().clone() for n, t in met.items()}
     error = outcome.error
     if error is not None and not is_shape_error(error):
-        raise error
+        raise explained(error)
     return None
 
 
@@ -327,7 +328,7 @@ def no_shapes_run(search: Search, outcome: Outcome) -> NoReturn:
     error = outcome.error
     assert error is not None
     if not is_shape_error(error):
-        raise error
+        raise explained(error)
     tried = lettered(search.subject, outcome.dims)
     listed = ", ".join(f"{n}: {shape_text(s)}" for n, s in tried.items())
     names = [n for n in tried if n not in search.subject.reads]

@@ -21,9 +21,10 @@ from torch import Tensor
 from .autograd import copies, derivative_of, differences_agree, point, relative_error, repeats, slopes_of
 from .calling import call, float64
 from .capture import Subject
-from .errors import ResultError
+from .errors import BackwardError, ResultError
 from .inference import fatal
 from .options import Options
+from .patience import Patience
 from .sampling import holds, sample
 from .shapes import Shapes, far_sizes, sizes_for, traced_sizes
 
@@ -52,6 +53,7 @@ NEARBY = 8  # points at which a difference is looked at
 SCALES = (1.0, 1.0, 3.0, 0.3)  # of one argument without a property, by draw
 REPLACED = 12  # draws tried for one where f is finite
 CHECKED = 2  # draws on which autograd is checked
+SECONDS = 0.3  # for more of them, where there is no formula that agrees with it
 
 
 @dataclass(frozen=True)
@@ -303,23 +305,27 @@ def verify(
     `drawn` are the draws, where they are made already.
     """
     worst, agreed, count, problem = 0.0, True, 0, ""
-    own = False
+    own, patience = False, Patience(SECONDS)
     for number, inputs in enumerate(draws(subject, shapes, assume, options) if drawn is None else drawn):
-        truth = derivative_of(subject, inputs, variable, order)
+        try:
+            truth = derivative_of(subject, inputs, variable, order)
+        except BackwardError as error:
+            return Verdict(False, math.inf, 0, False, error.message)
         if not bool(torch.isfinite(truth).all()):
             continue
         if number >= options.trials and candidate is not None and not defined(candidate, inputs):
             continue  # det(A) A⁻ᵀ, where the notebook's A is singular
         own = number >= options.trials
         count += 1
-        if count <= CHECKED and not problem:
-            problem = differences_agree(subject, inputs, variable, truth, order)[2]
+        if not problem and (count <= CHECKED or (candidate is None and patience.left)):
+            with patience.trying():
+                problem = differences_agree(subject, inputs, variable, truth, order)[2]
         if candidate is not None:
             compared = _compared(subject, inputs, variable, order, candidate, truth)
             worst, agreed = max(worst, compared.error), compared.holds
             if not agreed:
                 break
-    ok = count > 0 and agreed
+    ok = count > 0 and agreed and not (problem and candidate is None)
     text = _text(ok, worst, count - own, own, problem, candidate is not None)
     return Verdict(ok, worst, count, not problem, text)
 
