@@ -32,6 +32,7 @@ from .entry_forms import Entries
 from .errors import BackwardError, OptionError, ResultError, TraceError
 from .evaluate import evaluate
 from .expr import Node
+from .functions import may_vanish
 from .grading import Claim, Grade, grade_claims
 from .left_sides import left_side, one_entry
 from .matrix_functions import NoDerivative
@@ -47,7 +48,7 @@ from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
-from .verify import Verdict, draws, far_draw, traced_draw, verify
+from .verify import Verdict, draws, far_draw, holds_at, sided_draws, traced_draw, verify
 
 MEANINGS = (
     ("I", "Identity("),
@@ -79,6 +80,11 @@ class Check:
     def draws(self) -> tuple[dict[str, Tensor], ...]:
         """The random inputs, at sizes that differ from draw to draw."""
         return tuple(draws(self.subject, self.shapes, self.assume, self.options))
+
+    @cached_property
+    def sided(self) -> tuple[dict[str, Tensor], ...]:
+        """Draws with all entries of an argument of one sign, for functions made of pieces."""
+        return tuple(sided_draws(self.subject, self.shapes, self.assume, self.options.seed))
 
     @property
     def symmetric(self) -> list[str]:
@@ -166,8 +172,11 @@ class Check:
         """Whether f is another function at large sizes, where there is no formula for all, or at the smallest ones."""
         if not self.sizes(self.draws[0]):
             return []
-        for least in (n for n in FAR if n < 3 or traced.calls <= MANY_CALLS):
-            start = time.perf_counter()
+        slow = traced.calls > MANY_CALLS
+        for least in FAR:
+            if slow and least > 2:
+                continue
+            start = time.thread_time()
             inputs = far_draw(self.subject, self.shapes, self.assume, self.options, least)
             if inputs is not None and not holds(traced, self.value(inputs), inputs, self.sizes(inputs)):
                 sizes = ", ".join(f"{letter} = {size}" for letter, size in self.sizes(inputs).items())
@@ -176,8 +185,7 @@ class Check:
                         Note("warning", f"{self.subject.name} is another function at {sizes}; this is for larger sizes")
                     ]
                 return [Note("limit", f"{self.subject.name} is another function at {sizes}: fix the sizes")]
-            if least == FAR[0] and time.perf_counter() - start > SLOW:
-                break
+            slow = slow or time.thread_time() - start > SLOW
         return []
 
     def statement(self, traced: Trace | None) -> Math | None:
@@ -274,11 +282,12 @@ class Check:
 
     def proved(self, names: tuple[str, ...], node: Node, traced: Trace) -> tuple[Formula | None, Verdict | None]:
         """The first form of the derivative that equals autograd's on every draw."""
-        order = self.options.order
+        order, variable = self.options.order, ", ".join(names)
+        aside = self.sided if may_vanish(traced.node) else ()
         for found in forms.formulas(node, traced, self.shapes.of, names, order):
-            question = (self.subject, self.shapes, self.assume, self.options, ", ".join(names), order)
-            verdict = verify(*question, found, self.draws)
-            if verdict.ok and not self.misread(found.math):
+            verdict = verify(self.subject, self.shapes, self.assume, self.options, variable, order, found, self.draws)
+            held = verdict.ok and all(holds_at(self.subject, variable, order, found, own) for own in aside)
+            if held and not self.misread(found.math):
                 return found, verdict
         return None, None
 

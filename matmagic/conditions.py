@@ -1,15 +1,17 @@
 """Under which property of which argument an answer is right that is wrong in general.
 
-In: the question, and the answer as a function of the inputs.  Out: a name and a property, or None. The
-argument is drawn with each property, the weaker ones first, and the answer compared on every draw.  A
-property that makes the derivative vanish, or the function undefined, would answer an empty question and
-doesn't count.
-Not known here: conditions on two arguments, or on sizes.
+In: the question, and the answer as a function of the inputs.  Out: a name and a property, or an order of two
+sizes, or None. The argument is drawn with each property, the weaker ones first, and the answer compared on
+every draw.  A property that makes the derivative vanish, or the function undefined, would answer an empty
+question and doesn't count.
+Not known here: conditions on two arguments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -62,6 +64,29 @@ def condition_for(question: Question, assume: Mapping[str, str], seed: int, foun
             if prop != assume.get(name) and not senseless and _right_under(question, assume, seed, found, name, prop):
                 return name, prop
     return None
+
+
+def size_order_for(question: Question, assume: Mapping[str, str], seed: int, found: Evaluate) -> str | None:
+    """The order of a matrix argument's two sizes under which the answer is right: m > n for (Aᵀ A)⁻¹."""
+    shapes = question.shapes
+    pairs = {tuple(t for t in shape if isinstance(t, str)) for shape in shapes.of.values() if len(shape) == 2}
+    for rows, columns in (order for pair in sorted(pairs) for order in permutations(pair, 2) if len(set(pair)) == 2):
+        ordered = replace(shapes, conditions=(*shapes.conditions, f"{rows}>{columns}"))
+        if _right_at(replace(question, shapes=ordered), assume, seed, found):
+            return f"{rows} > {columns}"
+    return None
+
+
+def _right_at(question: Question, assume: Mapping[str, str], seed: int, found: Evaluate) -> bool:
+    """Whether the answer is right on every draw of these shapes."""
+    for draw in range(CONDITION_DRAWS):
+        try:
+            inputs = inputs_at(question.shapes, sizes_for(question.shapes, draw), assume, seed + 977 * draw + 13)
+            if not right(found(inputs), question.truth(inputs)):
+                return False
+        except Exception:
+            return False
+    return True
 
 
 def _kind(shape: Shape) -> str:

@@ -17,6 +17,8 @@ from fractions import Fraction
 
 from .expr import Elementwise, Node, Number, Product, Sum, add, elementwise, multiply, number, power, scale, zero
 from .matrix_functions import NoDerivative
+from .nodes import Triangle
+from .walk import ordered
 
 Slope = Callable[..., Node]
 LAST_POLYGAMMA = 4
@@ -287,6 +289,18 @@ AT_ZERO: dict[str, Number] = {
     **dict.fromkeys("exp cos cosh sinc".split(), Fraction(1)),
     "sigmoid": Fraction(1, 2),
 }
+
+
+# functions that can be 0 on a whole region
+ZEROING = frozenset("relu step maximum minimum clamp where floor ceil round trunc equals".split())
+
+
+def may_vanish(node: Node) -> bool:
+    """Whether zeros are no single points of it, or of a part: relu, conditions and triangles make them."""
+    return any(
+        isinstance(part, Triangle) or (isinstance(part, Elementwise) and part.function in ZEROING)
+        for part in ordered(node)
+    )
 
 
 # ---- plainer forms ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ Not known here: how the formula was found, and how a Grade is shown.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -17,10 +18,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from .autograd import copies
-from .calling import Float64, float64, replacements
+from .autograd import copies, point
+from .calling import Float64, call, float64, replacements
 from .capture import Subject
-from .conditions import condition_for, condition_words, spelled
+from .conditions import SCALABLE, condition_for, condition_words, size_order_for, spelled
 from .counterexamples import counterexample, fails_at
 from .errors import OptionError, ResultError
 from .options import Options
@@ -31,6 +32,9 @@ from .verify import agreement, defined, draws, inputs_at
 __all__ = ["Grade", "grade_claim", "grade_claims"]
 
 FLOAT32 = 1e-5  # relative, an answer in float32
+FAR = ((100.0, "large"), (10.0, "large"), (0.01, "tiny"))  # times the usual size of arguments
+OTHER = 1e-4  # relative to the derivative, a difference there that is not rounding
+LEAST = 1e-8  # relative to f / x, a derivative that is more than rounding
 
 
 class Claim(Protocol):
@@ -80,7 +84,10 @@ class _Grading:
     def found(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The claim at these inputs, as a float64 tensor."""
         with float64(), torch.enable_grad(), Float64(replacements(self.question.subject, inputs)):
-            return as_tensor(self.claim.evaluate(copies(inputs), lambda: self.shape(inputs)))
+            try:
+                return as_tensor(self.claim.evaluate(copies(inputs), lambda: self.shape(inputs)))
+            except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # it has no value here
+                return torch.full(self.shape(inputs), torch.nan, dtype=torch.float64)
 
     def shape(self, inputs: Mapping[str, Tensor]) -> tuple[int, ...]:
         """The derivative's shape for arguments of these shapes."""
@@ -157,10 +164,31 @@ def grade_claim(
     except Exception as error:
         return _not_evaluated(grading, error)
     if all(right(s.found, s.truth) or grading.agrees(s.inputs) for s in samples):
+        if where := _fails_far(grading):
+            return _wrong(grading, Reason("wrong-function", f"it is another function where the arguments are {where}"))
         return grading.grade("correct", sentence=f"Your answer {grading.shown} is right.")
     if _same_everywhere(samples) and (graded := _at_values(grading)) and graded.verdict == "correct":
         return graded
     return _differs(grading, samples)
+
+
+def _fails_far(grading: _Grading) -> str:
+    """Whether the answer is another function at "large" or "tiny" arguments, by far more than rounding; "" if not."""
+    question, assume = grading.question, grading.assume
+    for number, (scale, where) in enumerate(FAR):
+        inputs = inputs_at(question.shapes, sizes_for(question.shapes, number), assume, 53 + number)
+        scaled = [n for n, t in inputs.items() if t.is_floating_point() and assume.get(n, "positive") in SCALABLE]
+        inputs = {n: t * scale if n in scaled else t for n, t in inputs.items()}
+        try:
+            found, truth = grading.found(inputs), question.truth(inputs)
+        except Exception:  # f or the answer has no value there
+            continue
+        natural = call(question.subject, copies(inputs)).abs().max() / point(inputs, question.variable).abs().max()
+        least = max(float(truth.abs().max()), LEAST * float(natural))
+        difference = float((found - truth).abs().max())
+        if math.isfinite(difference) and difference > OTHER * least:
+            return where
+    return ""
 
 
 def _samples(grading: _Grading, inputs: Sequence[Mapping[str, Tensor]]) -> list[Sample]:
@@ -180,20 +208,29 @@ def _differs(grading: _Grading, samples: list[Sample], value_only: bool = False)
     found = None if value_only else grading.condition()
     if found is not None:
         name, prop = found
-        words = condition_words(prop)
-        example = _example(grading, name)
-        where = f"only if {name} is {words}" if prop == "symmetric" else f"if {name} is {words}"
-        general = f": it is {grading.right_text} in general" if grading.right_text else ""
-        return grading.grade(
-            "correct-if",
-            "condition-needed",
-            condition=f"{name} {spelled(prop)}",
-            hint=f"It is right {where}.",
-            sentence=f"Your answer {grading.shown} is right {where}{general}." + fails_at(example),
-            counterexample=example,
-        )
+        words = f"{name} is {condition_words(prop)}"
+        only = "only if" if prop == "symmetric" else "if"
+        return _right_if(grading, f"{name} {spelled(prop)}", f"{only} {words}", _example(grading, name))
+    order = (
+        None if value_only else size_order_for(grading.question, grading.assume, grading.options.seed, grading.found)
+    )
+    if order is not None:
+        return _right_if(grading, order, f"if {order}", {})
     generic = [s for s in samples if not right(s.found, s.truth)] or samples
     return _wrong(grading, reason_for(grading.question, generic, grading.found), value_only)
+
+
+def _right_if(grading: _Grading, condition: str, where: str, example: Mapping[str, Tensor]) -> Grade:
+    """An answer that is right under a condition."""
+    general = f": it is {grading.right_text} in general" if grading.right_text else ""
+    return grading.grade(
+        "correct-if",
+        "condition-needed",
+        condition=condition,
+        hint=f"It is right {where}.",
+        sentence=f"Your answer {grading.shown} is right {where}{general}." + fails_at(example),
+        counterexample=example,
+    )
 
 
 def _example(grading: _Grading, first: str) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ Not known here: what the formula is, and why it might be wrong.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ STEADY = 1e3  # of the spread of a difference, which noise doesn't reach at two 
 NEARBY = 8  # points at which a difference is looked at
 SCALES = (1.0, 1.0, 3.0, 0.3)  # of one argument without a property, by draw
 REPLACED = 12  # draws tried for one where f is finite
+SIDES = ((1, 1), (-1, -1), (1, -1), (-1, 1))  # the signs of the arguments, in turn
 CHECKED = 2  # draws on which autograd is checked
 SECONDS = 0.3  # for more of them, where there is no formula that agrees with it
 
@@ -106,6 +108,21 @@ def draws(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: 
         yield _finite_draw(subject, shapes, assume, options.seed, draw)
     if (own := own_draw(shapes, assume)) and not roughness(subject, own):
         yield own
+
+
+def sided_draws(subject: Subject, shapes: Shapes, assume: Mapping[str, str], seed: int) -> Iterator[dict[str, Tensor]]:
+    """Draws with all entries of an argument of one sign, at which a piecewise function is flat on whole axes."""
+    for number, sides in enumerate(SIDES):
+        inputs = inputs_at(shapes, sizes_for(shapes, number), assume, seed * 7919 + 3001 + number)
+        for name, side in zip(inputs, itertools.cycle(sides), strict=False):
+            if name not in assume and inputs[name].is_floating_point():
+                inputs[name] = side * inputs[name].abs()
+        try:
+            fine = bool(torch.isfinite(call(subject, copies(inputs))).all())
+        except (RuntimeError, ValueError, IndexError):
+            continue
+        if fine:
+            yield inputs
 
 
 def own_draw(shapes: Shapes, assume: Mapping[str, str]) -> dict[str, Tensor] | None:
@@ -337,6 +354,13 @@ def defined(found: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
             return bool(torch.isfinite(found(copies(inputs))).all())
     except Exception:
         return False
+
+
+def holds_at(subject: Subject, variable: str, order: int, candidate: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
+    """Whether a formula agrees with autograd at these inputs, or autograd has no answer there."""
+    truth = derivative_of(subject, inputs, variable, order)
+    fine = bool(torch.isfinite(truth).all())
+    return not fine or _compared(subject, inputs, variable, order, candidate, truth).holds
 
 
 def _compared(

@@ -129,6 +129,8 @@ def test_reasons(cell: str, claim: str, variable: str, why: str) -> None:
     assert found.why in why.split() or (found.why == "condition-needed" and "X @ X" in claim), found
 
 
+SQUARES = "def f(x, A, b): return ((A @ x - b) ** 2).sum()"
+
 CONDITIONS = [
     ("def f(x): return torch.norm(x)", "x", "x", "x unit"),
     ("def f(x): return x.abs().sum()", "torch.ones_like(x)", "x", "x positive"),
@@ -136,6 +138,8 @@ CONDITIONS = [
     ("def f(x, Q): return (Q @ x) @ (Q @ x)", "2 * x", "x", None),
     ("def f(X): return torch.linalg.slogdet(X)[1]", "torch.inverse(X)", "X", "X symmetric"),
     ("def f(x, A): return torch.exp(-x @ A @ x)", "-2 * torch.exp(-x @ A @ x) * A @ x", "x", "A symmetric"),
+    (SQUARES, "2 * A.T @ A @ (x - torch.inverse(A.T @ A) @ A.T @ b)", "x", "m > n"),
+    (SQUARES, "2 * A.T @ A @ (x - torch.linalg.pinv(A) @ b + 1)", "x", None),
 ]
 
 
@@ -172,6 +176,10 @@ WRONG = [
     ("def f(x): return x @ x", "2 * x.reshape(-1, 1)"),
     ("def f(x): return torch.relu(x).sum()", "torch.sigmoid(1e2 * x)"),
     ("def f(x): return torch.clamp(x, max=2.0).sum()", "torch.ones_like(x)"),
+    ("def f(x): return x @ x", "2 * torch.clamp(x, -50, 50)"),
+    ("def f(x): return x @ x", "2 * x * (x.abs() > 1e-3)"),
+    ("def f(x): return torch.exp(x).sum()", "torch.exp(torch.clamp(x, max=30))"),
+    ("def f(x): return (x * x).sum()", "2 * x * (x.abs() < 60)"),
 ]
 
 
@@ -182,6 +190,37 @@ def test_a_wrong_answer_is_never_correct(cell: str, claim: str) -> None:
 
 def test_a_right_answer_to_a_vanishing_gradient() -> None:
     assert grade("def f(x): return torch.softmax(x, 0).sum()", "0 * x").verdict == "correct"
+
+
+LARGE = [  # where exponentials overflow, saturate or lose digits
+    ("def f(x): return F.softplus(x).sum()", "torch.exp(x) / (1 + torch.exp(x))"),
+    ("def f(x): return torch.tanh(x).sum()", "1 / torch.cosh(x) ** 2"),
+    ("def f(x): return torch.logsumexp(x, 0)", "torch.exp(x) / torch.exp(x).sum()"),
+    (
+        "def f(x): return torch.softmax(x, 0)",
+        "torch.diag(torch.softmax(x, 0)) - torch.outer(torch.softmax(x, 0), torch.softmax(x, 0))",
+    ),
+    ("def f(x, y): return torch.exp(-((x - y) ** 2).sum())", "-2 * torch.exp(-((x - y) ** 2).sum()) * (x - y)"),
+    ("def f(x): return torch.erf(x).sum()", "2 / torch.pi ** 0.5 * torch.exp(-x * x)"),
+    (
+        "def f(x): return F.gelu(x).sum()",
+        "0.5 * (1 + torch.erf(x / 2 ** 0.5)) + x * torch.exp(-x * x / 2) / (2 * torch.pi) ** 0.5",
+    ),
+    ("def f(x): return torch.log1p(x * x).sum()", "2 * x / (1 + x * x)"),
+    ("def f(x): return x / x.norm()", "torch.eye(len(x)) / x.norm() - torch.outer(x, x) / x.norm() ** 3"),
+    (
+        "def f(X): return torch.logdet(torch.eye(len(X)) + X @ X.T)",
+        "2 * torch.inverse(torch.eye(len(X)) + X @ X.T) @ X",
+    ),
+    ("def f(x): return torch.prod(x)", "torch.prod(x) / x"),
+    ("def f(x): return F.logsigmoid(x).sum()", "1 - torch.sigmoid(x)"),
+    ("def f(x): return F.binary_cross_entropy_with_logits(x, torch.ones_like(x))", "(torch.sigmoid(x) - 1) / len(x)"),
+]
+
+
+@pytest.mark.parametrize("cell, claim", LARGE)
+def test_a_right_answer_may_lose_digits_where_arguments_are_large_or_tiny(cell: str, claim: str) -> None:
+    assert grade(cell, claim, "X" if "X" in cell else "x").verdict == "correct"
 
 
 # --------------------------------------------------------------------------- cells

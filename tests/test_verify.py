@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import matmagic
 from matmagic import capture
 from matmagic.capture import Subject, parse, run
 from matmagic.domains import domain_of
@@ -392,3 +394,31 @@ def test_a_draw_takes_little_time() -> None:
     start = time.perf_counter()
     verify(asked, shapes, {}, options, "x", 1, formula("(A + A.T) @ x"))
     assert (time.perf_counter() - start) / 20 < 0.01
+
+
+FLAT = [  # made of functions that are 0 on a region, where a quotient would have no value and autograd takes 0
+    "torch.norm(torch.relu(x))",
+    "torch.relu(x).std()",
+    "torch.clamp(X, min=0).std(0).sum()",
+    "torch.linalg.vector_norm(torch.minimum(X, 0 * X), dim=1).sum()",
+    "F.cosine_similarity(torch.relu(x), y, dim=0)",
+    "F.normalize(torch.relu(x), dim=0) @ y",
+    "torch.relu(X @ y).norm() ** 3",
+]
+
+
+@pytest.mark.parametrize("body", FLAT)
+def test_code_is_autograds_where_a_part_vanishes_on_a_region(body: str) -> None:
+    names = {"torch": torch, "F": torch.nn.functional}
+    own = [n for n in "xyX" if re.search(rf"\b{n}\b", body)]
+    f = eval(f"lambda {', '.join(own)}: {body}", names)
+    sizes = {"x": (4,), "y": (3,) if "X" in own else (4,), "X": (5, 3)}
+    signs = [{n: side * torch.rand(sizes[n], dtype=torch.float64) for n in own} for side in (1, -1)]
+    for derivative in matmagic.gradcheck(f):
+        for inputs in signs:
+            if derivative.code is None:
+                continue
+            leaves = {n: t.clone().requires_grad_() for n, t in inputs.items()}
+            (truth,) = torch.autograd.grad(f(**leaves), leaves[derivative.variable])
+            found = eval(derivative.code, {**names, **inputs})
+            assert torch.allclose(found, truth, rtol=1e-9, atol=1e-12), (derivative.code, inputs)

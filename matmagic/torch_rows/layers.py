@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 
 from ..expr import permute, power, triangle
+from ..functions import may_vanish
 from .indexing import cut, getitem
-from .reductions import may_vanish, variance
+from .reductions import variance
 from .shaping import cat
 from .table import (
     NotTraced,
@@ -85,7 +86,7 @@ def _rms_norm(
 ) -> Traced:
     """a / √(mean a² + ε); torch's own ε of 2e-16 is left out where no row is likely to be of zeros."""
     squares = mean(raised(a, 2), range(-len(normalized_shape), 0), True)
-    own = 0.0 if eps is None and not may_vanish(a) else torch.finfo(torch.float64).eps if eps is None else eps
+    own = 0.0 if eps is None and not may_vanish(a.node) else torch.finfo(torch.float64).eps if eps is None else eps
     return _scaled(over(a, _deviation(squares, own)), weight, None)
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import torch.nn.functional as F
 
 from ..expr import power
+from ..functions import may_vanish
 from ..lengths import Size
 from .arithmetic import larger, rest
 from .indexing import one_hot
-from .reductions import log_softmax, may_vanish, vector_norm
+from .reductions import log_softmax, vector_norm
 from .table import (
     NotTraced,
     Sizes,
@@ -300,7 +301,7 @@ def _cosine_similarity(_: Sizes, a: Traced, b: Traced, dim: int = 1, eps: float 
 def _normalize(_: Sizes, a: Traced, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Traced:
     """a / ‖a‖ along an axis; the bound stays where rows of zeros are no single points"""
     norm = vector_norm(a, p, dim, keepdim=True)
-    return over(a, applied("maximum", norm, eps) if norm.node.shape and may_vanish(a) else at_least(norm, eps))
+    return over(a, applied("maximum", norm, eps) if norm.node.shape and may_vanish(a.node) else at_least(norm, eps))
 
 
 def distance(a: Traced, b: Traced, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Traced:

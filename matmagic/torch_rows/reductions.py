@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .. import walk
-from ..expr import Elementwise, Triangle, add, number, power, triangle
+from ..expr import add, number, power, triangle
+from ..functions import may_vanish
 from .indexing import cut, taken
 from .table import (
     NotTraced,
@@ -36,8 +36,6 @@ from .table import (
     vector,
     where,
 )
-
-ZEROING = frozenset("relu where clamp maximum minimum step".split())  # functions that can be 0 on whole regions
 
 
 @row("sum")
@@ -77,13 +75,18 @@ def _var(
     return variance(a, dim, less, keepdim)
 
 
+def rooted(squares: Traced) -> Traced:
+    """√ of a sum of squares; where that may be 0 on a region, with slope 0 there, as torch has it."""
+    return applied("root", squares) if may_vanish(squares.node) else raised(squares, Fraction(1, 2))
+
+
 @row("std")
 def _std(
     _: Sizes, a: Traced, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
     correction: float | None = None,
 ) -> Traced:  # fmt: skip
     dim, less = _correction(dim, unbiased, correction)
-    return raised(variance(a, dim, less, keepdim), Fraction(1, 2))
+    return rooted(variance(a, dim, less, keepdim))
 
 
 @row("var_mean")
@@ -101,7 +104,7 @@ def _std_mean(
     correction: float | None = None,
 ) -> list[Traced]:  # fmt: skip
     dim, less = _correction(dim, unbiased, correction)
-    return [raised(variance(a, dim, less, keepdim), Fraction(1, 2)), mean(a, dim, keepdim)]
+    return [rooted(variance(a, dim, less, keepdim)), mean(a, dim, keepdim)]
 
 
 @row("cov")
@@ -125,18 +128,11 @@ def _corrcoef(_: Sizes, a: Traced) -> Traced:
 # ---- norms --------------------------------------------------------------------------------------------------------
 
 
-def may_vanish(a: Traced) -> bool:
-    """Whether rows of zeros are no single points: relu, conditions and triangles make them."""
-    made = {part.function for part in walk.ordered(a.node) if isinstance(part, Elementwise)}
-    return bool(made & ZEROING) or any(isinstance(part, Triangle) for part in walk.ordered(a.node))
-
-
 def vector_norm(a: Traced, order: float, dim: Any = None, keepdim: bool = False) -> Traced:
     """(Σ |a|^p)^(1/p) along axes, and its limits; of a row of zeros the slope is 0, as torch has it."""
     if order == 2:
         squares = summed(raised(a, 2), dim, keepdim)
-        rows = dim is not None and squares.node.shape and may_vanish(a)
-        return applied("root", squares) if rows else raised(squares, Fraction(1, 2))
+        return rooted(squares)
     size = applied("abs", a)
     if order == 1:
         return summed(size, dim, keepdim)
