@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .errors import ResultError
+from .runs import Runs
 
 _TYPES = {"float32": torch.FloatTensor, "float16": torch.HalfTensor, "bfloat16": torch.BFloat16Tensor}
 NARROW: dict[Any, str] = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
@@ -174,7 +175,8 @@ def followed(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _called(subject: Callee, inputs: Mapping[str, Tensor], running: Running) -> Tensor:
     args, kwargs = subject.bind(inputs)
     running.stops = bool(getattr(subject, "returned_grads", ()))
-    with float64(), torch.enable_grad(), running:
+    runs = getattr(subject, "runs", None) or Runs()
+    with float64(), torch.enable_grad(), running, runs.one():
         try:
             value = subject.function(*args, **kwargs)
         except _Stop as stop:
@@ -192,7 +194,8 @@ def returned(subject: Callee, inputs: Mapping[str, Tensor]) -> list[Tensor]:
     """The tensors that a function in backward style returns when it is run to its end."""
     leaves = {n: t.detach().clone().requires_grad_(t.is_floating_point()) for n, t in inputs.items()}
     args, kwargs = subject.bind(leaves)
-    with float64(), torch.enable_grad(), Float64(replacements(subject, leaves)):
+    runs = getattr(subject, "runs", None) or Runs()
+    with float64(), torch.enable_grad(), Float64(replacements(subject, leaves)), runs.one():
         value = subject.function(*args, **kwargs)
     found = value if isinstance(value, tuple | list) else [value]
     return [v.detach() for v in found if isinstance(v, Tensor)]

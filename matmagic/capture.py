@@ -18,7 +18,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 from .answers import PLAIN, Claim, Context, claims_of_cell, globals_read
@@ -26,6 +26,7 @@ from .cells import EXAMPLE, Cell, Outcome, hint, is_tensor, parse, reads, run
 from .errors import CellError, OptionError
 from .options import nearest
 from .places import held, is_inside, is_module, methods, spelled
+from .runs import Runs
 
 __all__ = [
     "Cell",
@@ -60,7 +61,8 @@ class Subject:
     namespace: Mapping[str, Any] = field(repr=False)
     signature: inspect.Signature = field(repr=False)
     others: tuple[str, ...] = ()  # functions that could have been meant as well
-    objects: tuple[Any, ...] = field(repr=False, default=())  # modules, lists, … that it reads
+    objects: Mapping[str, Any] = field(repr=False, default_factory=dict)  # modules, lists, variables, … that it reads
+    runs: Runs = field(repr=False, compare=False, default_factory=Runs)
 
     @property
     def symbol(self) -> str:
@@ -167,7 +169,7 @@ def _subject(function: Any, name: str, node: ast.stmt, source: str, line: int, n
         claims=(),
         namespace=namespace,
         signature=signature,
-        objects=tuple(value for _, value in reached if not is_tensor(value)),
+        objects={text: value for text, value in reached if not is_tensor(value)} | _variables(function),
     )
 
 
@@ -337,6 +339,13 @@ def _outside(function: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
         todo += [f for v in (*outer.values(), *closed.values()) if id(v) not in seen for f in methods(v, home)]
         found = {**outer, **closed, **found}
     return found
+
+
+def _variables(function: Any) -> dict[str, CellType]:
+    """The variables of outer functions that the function reads or sets."""
+    code = _code_of(inspect.unwrap(function) if callable(function) else function)
+    closed = getattr(code, "__closure__", None) or ()
+    return dict(zip(code.__code__.co_freevars, closed, strict=True)) if closed else {}
 
 
 def _filled(cell: Any) -> bool:

@@ -18,6 +18,7 @@ from .capture import Subject, subject_of
 from .checking import Check, with_implied_order
 from .derivative import Derivative
 from .domains import domain_of
+from .effects import effects
 from .errors import OptionError
 from .grading import Grade
 from .notation import Math
@@ -135,9 +136,10 @@ def gradcheck(function: Callable[..., Any] | None = None, **options: Any) -> Any
 
 def check(subject: Subject, options: Options) -> Report:
     """The Report on a captured function; nothing but the Report is left of the check."""
-    tensors = [t for t in {**subject.namespace, **subject.reads}.values() if isinstance(t, Tensor)]
-    modes = torch.inference_mode(False), torch.enable_grad()
-    with leave_no_trace(tensors, quiet=True, objects=subject.objects), modes[0], modes[1]:
+    tensors = {name: t for name, t in {**subject.namespace, **subject.reads}.items() if isinstance(t, Tensor)}
+    names = subject.namespace if isinstance(subject.namespace, dict) else None
+    kept = leave_no_trace({**subject.objects, **tensors}, quiet=True, names=names)
+    with subject.runs.shown(), kept, torch.inference_mode(False), torch.enable_grad():
         options = with_implied_order(options, subject)
         shapes = find_shapes(subject, options)
         assumed = domain_of(subject, shapes, options.assume, options)
@@ -151,6 +153,7 @@ def check(subject: Subject, options: Options) -> Report:
             notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
             if options.remember is not None:
                 notes += tuple(remembered(options.remember, question, traced, derivatives, claims))
+            notes += tuple(effects(subject, kept.moved()))
     shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
     return Report(
         subject.name,

@@ -76,7 +76,7 @@ CHANGES: dict[str, Callable[[Tensor], object]] = {
 def test_state_is_as_before(change: str, quiet: bool, w: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MATMAGIC_OLD", "1")
     before = state(w)
-    with leave_no_trace([w], quiet=quiet):
+    with leave_no_trace({"w": w}, quiet=quiet):
         CHANGES[change](w)
         assert state(w) != before  # so that the test can fail
     assert state(w) == before
@@ -84,7 +84,7 @@ def test_state_is_as_before(change: str, quiet: bool, w: Tensor, monkeypatch: py
 
 def test_statistics_that_change_without_a_new_version() -> None:
     norm = torch.nn.BatchNorm1d(2).double()
-    with leave_no_trace(norm.buffers()):
+    with leave_no_trace(dict(norm.named_buffers())):
         norm(torch.randn(3, 2, dtype=torch.float64))
         assert norm.running_mean.tolist() != [0, 0]
     assert (norm.running_mean.tolist(), norm.num_batches_tracked.item()) == ([0, 0], 0)
@@ -100,7 +100,8 @@ class Thing:
 def test_what_objects_hold_is_as_before() -> None:
     thing, things, table, module = Thing(), [1, 2], {"a": 1, "b": 2}, torch.nn.Dropout()
     module.register_buffer("mask", mask := torch.ones(2))
-    with leave_no_trace(objects=[thing, things, table, module, Thing, (1, 2), 3]):
+    objects = {"thing": thing, "things": things, "table": table, "module": module, "Thing": Thing, "one": (1, 2)}
+    with leave_no_trace(objects):
         thing.count, thing.log["b"], thing.new = 1, 2, 3  # type: ignore[attr-defined]
         things.append(3)
         del table["a"]
@@ -114,7 +115,7 @@ def test_what_objects_hold_is_as_before() -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_also_when_it_is_left_by_an_exception(error: type[BaseException], w: Tensor) -> None:
     before = state(w)
-    with pytest.raises(error), leave_no_trace([w]):
+    with pytest.raises(error), leave_no_trace({"w": w}):
         for name in ("accumulate", "torch random", "default dtype", "gradients off", "warning filter"):
             CHANGES[name](w)
         raise error
@@ -123,14 +124,14 @@ def test_also_when_it_is_left_by_an_exception(error: type[BaseException], w: Ten
 
 def test_tensor_without_gradient_keeps_none() -> None:
     leaf, result = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True) * 2
-    with leave_no_trace([leaf, result, torch.tensor(3)]):
+    with leave_no_trace({"leaf": leaf, "result": result, "three": torch.tensor(3)}):
         (leaf * 2).sum().backward()
     assert leaf.grad is None and result.requires_grad
 
 
 def test_graph_of_the_user_stays_usable(w: Tensor) -> None:
     loss = (w**2).sum()  # its backward needs w as it was
-    with leave_no_trace([w]):
+    with leave_no_trace({"w": w}):
         (w * 3).sum().backward()
     loss.backward()
     assert w.grad is not None and w.grad.tolist() == [4.0, 8.0]
@@ -145,8 +146,8 @@ def test_second_interrupt_does_not_break_restoring(w: Tensor, monkeypatch: pytes
         time.sleep(0.01)
         restore(seed)
 
-    with pytest.raises(KeyboardInterrupt), leave_no_trace([w]):
-        monkeypatch.setattr(torch, "set_rng_state", interrupted)
+    monkeypatch.setattr(torch, "set_rng_state", interrupted)
+    with pytest.raises(KeyboardInterrupt), leave_no_trace({"w": w}):
         CHANGES["accumulate"](w)
         torch.randn(3)
         raise KeyboardInterrupt
@@ -155,13 +156,13 @@ def test_second_interrupt_does_not_break_restoring(w: Tensor, monkeypatch: pytes
 
 
 def test_one_step_that_fails_does_not_stop_the_others(w: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(dtype: torch.dtype) -> None:
+    def broken(seed: Tensor) -> None:
         raise RuntimeError("broken")
 
     before = state(w)
-    with pytest.raises(RuntimeError, match="broken"), leave_no_trace([w]):
+    monkeypatch.setattr(torch, "set_rng_state", broken)
+    with pytest.raises(RuntimeError, match="broken"), leave_no_trace({"w": w}):
         CHANGES["accumulate"](w)
-        monkeypatch.setattr(torch, "set_default_dtype", broken)
     assert state(w) == before
 
 
@@ -169,7 +170,7 @@ def test_in_a_thread(w: Tensor) -> None:
     before = state(w)
 
     def work() -> None:
-        with leave_no_trace([w]):
+        with leave_no_trace({"w": w}):
             torch.randn(3)
 
     thread = threading.Thread(target=work)
@@ -216,7 +217,7 @@ assert warnings.filters == filters
 def test_cheap(w: Tensor) -> None:
     def once() -> float:
         start = time.perf_counter()
-        with leave_no_trace([w, torch.eye(3)]):
+        with leave_no_trace({"w": w, "eye": torch.eye(3)}):
             pass
         return time.perf_counter() - start
 
