@@ -26,6 +26,7 @@ DIFFERENCES = 1e-6  # relative, central differences against autograd
 EPS = torch.finfo(torch.float64).eps
 DIRECTIONS = 2
 STEPS = (1e-3, -0.37)  # relative: a small one, and one that crosses conditions
+FAR = (-2.0, -0.37, 2.0)  # relative, across the jumps of most functions that have some
 FACTORS = (1.0, 0.1, 10.0)  # of the step of the differences, in the order tried
 REPEATED = (
     1e-9  # relative: a factorisation of a matrix near to a singular one may differ by as much when it is repeated
@@ -216,6 +217,17 @@ def changes(subject: Subject, inputs: Mapping[str, Tensor], variable: str, steps
     """Whether f has another value, not by rounding alone, where the variable is moved by one of these steps."""
     value = call(subject, copies(inputs))
     return any(_differ(value, other) for other in _values(subject, inputs, variable, steps))
+
+
+def jumps(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> bool:
+    """Whether f changes, far beyond rounding, where the variable is moved far; rounding shows where it moves by next to
+    nothing: that of Σ (xᵢ − x̄) is all that f is."""
+    value = call(subject, copies(inputs))
+    near = _values(subject, inputs, variable, tuple(k * EPS for k in range(-9, 10, 2)))
+    noise = max((float((other - value).abs().max()) for other in near if other.shape == value.shape), default=0.0)
+    least = 1e3 * noise + ROUNDING * float(value.abs().max())
+    far = _values(subject, inputs, variable, FAR)
+    return any(other.shape != value.shape or bool(((other - value).abs() > least).any()) for other in far)
 
 
 def _changes_smoothly(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> bool:

@@ -13,21 +13,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, permutations
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import derivative as forms
-from .autograd import RANDOM, changes, copies, derivative_of, relative_error, repeats
+from .autograd import RANDOM, copies, derivative_of, jumps, relative_error, repeats
 from .calling import call, float64, returned
 from .capture import Subject
 from .claims import claim_of_option
 from .compositions import composition, of_gradient
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
-from .domains import property_words, reads_one_triangle
+from .domains import property_words, reads_one_triangle, reason_for
 from .entry_forms import Entries
 from .errors import BackwardError, OptionError, ResultError, TraceError
 from .evaluate import evaluate
@@ -43,7 +43,7 @@ from .printers.text import text
 from .reading.code import read_code
 from .remarks import Note, remarks
 from .rendering import notation
-from .shapes import Shapes
+from .shapes import Shapes, sizes_for
 from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
@@ -462,14 +462,25 @@ class Check:
                 )
         return [Note("assumed", line) for line in found]
 
+    def taken(self, assumed: Mapping[str, str]) -> Iterator[str]:
+        """What was assumed of arguments, and of sizes, because f needs it."""
+        question = (self.subject, self.shapes, self.assume, self.options)
+        for argument, prop in assumed.items():
+            yield f"{argument} taken {property_words(prop)}, because {reason_for(*question, argument, prop)}"
+        drawn = [self.sizes(inputs) for inputs in self.draws[: self.options.trials]]
+        planned = [sizes_for(self.shapes, draw) for draw in range(self.options.trials)]
+        pairs = [pair for shape in self.shapes.of.values() for pair in permutations(shape, 2) if pair[0] != pair[1]]
+        for a, b in dict.fromkeys((a, b) for a, b in pairs if isinstance(a, str) and isinstance(b, str)):
+            if all(sizes[a] > sizes[b] for sizes in drawn) and any(sizes[a] < sizes[b] for sizes in planned):
+                yield f"{a} ≥ {b} taken, because {self.subject.name} is singular or not finite otherwise"
+
     def notes(
         self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative], held: bool = False
     ) -> tuple[Note, ...]:
         """Everything a user should know about how this was found."""
         name = self.subject.name
         notes = [Note("assumed", note) for note in self.shapes.notes]
-        taken = [f"{argument} taken {property_words(prop)}: {name} needs it" for argument, prop in assumed.items()]
-        notes += [Note("assumed", said) for said in taken]
+        notes += [Note("assumed", said) for said in self.taken(assumed)]
         notes += remarks(self.subject, self.shapes, self.assume, self.draws[0])
         notes += self.structured(derivatives)
         notes += [Note("limit", f"no derivative by {variable}: {why}") for variable, why in self.refused.items()]
@@ -479,9 +490,9 @@ class Check:
         first = self.options.order == 1
         unused = [d.variable for d in derivatives if first and (isinstance(d.math, Zero) or (d.math and d.text == "0"))]
         for variable in unused:
-            jumps = any(changes(self.subject, own, variable, (-2.0, -0.37, 2.0)) for own in self.draws)
             said = f"{name} changes with {variable} in jumps only: the derivative is 0 between them"
-            notes.append(Note("warning", said if jumps else f"{name} does not depend on {variable}"))
+            jumping = any(jumps(self.subject, own, variable) for own in self.draws)
+            notes.append(Note("warning", said if jumping else f"{name} does not depend on {variable}"))
         if any(d.code is None for d in derivatives) and not any(note.kind == "limit" for note in notes):
             notes.append(Note("limit", "no closed form found"))
         return tuple(notes)

@@ -7,26 +7,38 @@ Not known here: what the function is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations, product
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .autograd import copies, derivative_of, is_symmetric
-from .calling import call
+from .calling import Running, call, replacements
 from .capture import Subject
 from .options import Options
 from .patience import Patience
 from .shapes import Shapes, sizes_for
 from .verify import inputs_at
+from .watching import call_name
 
-__all__ = ["domain_of", "property_words", "reads_one_triangle"]
+__all__ = ["domain_of", "property_words", "reads_one_triangle", "reason_for"]
 
 DRAWS = 5  # on which f is finite, none of them replaced
 SECONDS = 0.5  # for the search
 ENTRIES = ("positive", "unit-interval", "unit-ball", "above-one")
-SAID = {"unit-ball": "of norm below 1", "above-one": "above 1"}
+SAID = {
+    "unit-ball": "of norm below 1",
+    "above-one": "above 1",
+    "unit-interval": "between 0 and 1",
+    "simplex": "with positive entries that sum to 1",
+    "counts": "as whole numbers from 0 on",
+    "binary": "as 0 and 1",
+    "cholesky-factor": "lower triangular with a positive diagonal",
+    "positive-det": "with a positive determinant",
+}
 SQUARE = ("positive-det", "positive-definite", "positive")
 
 
@@ -49,7 +61,51 @@ def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], optio
 
 def property_words(prop: str) -> str:
     """How a property is named in a remark: x taken …"""
+    if prop.startswith("index<"):
+        return f"as labels, whole numbers below {prop.removeprefix('index<')}"
     return SAID.get(prop, prop)
+
+
+def reason_for(
+    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options, name: str, prop: str
+) -> str:
+    """ "logdet needs it": the first torch call that gives no finite number, or fails, where only this property is missing."""
+    if prop == "symmetric":
+        return f"{subject.name} reads one triangle of it"
+    others = {argument: p for argument, p in assume.items() if argument != name}
+    for draw in range(DRAWS):
+        inputs = inputs_at(shapes, sizes_for(shapes, draw), others, options.seed + 31 * draw + 5)
+        looking = _Looking(replacements(subject, inputs))
+        try:
+            call(subject, inputs, looking)
+        except Exception as error:  # whatever f says of values that don't suit it
+            looking.found = next(iter(re.findall(r"distribution (\w+)\(", str(error))), looking.found)
+        if looking.found:
+            return f"{looking.found} needs it"
+    return f"{subject.name} needs it"
+
+
+class _Looking(Running):
+    """Notes the first call that makes of finite numbers something that isn't, or that fails."""
+
+    found = ""
+
+    def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            result = func(*args, **kwargs)
+        except Exception:
+            self.found = self.found or _said(func)
+            raise
+        if not self.found and isinstance(result, Tensor) and not bool(torch.isfinite(result).all()):
+            self.found = _said(func)
+        return result
+
+
+def _said(func: Any) -> str:
+    """A torch call in a remark: cholesky."""
+    name = call_name(func).removeprefix("linalg_")
+    return "indexing" if name == "getitem" else name
 
 
 def _candidates(shapes: Shapes, assume: Mapping[str, str]) -> Iterator[dict[str, str]]:

@@ -28,7 +28,7 @@ from .calling import call, followed, needs_graph
 from .capture import Subject
 from .errors import OptionError, ResultError
 from .patience import Patience
-from .sampling import sample, words
+from .sampling import SQUARE, sample, words
 from .watching import ACTIVATIONS, Watching
 
 Shape = tuple[str | int, ...]
@@ -40,9 +40,23 @@ SECOND = (4, 3, 6, 8, 9, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, *range(66, 
 SECONDS = 0.3
 RUNS = 400
 TRIES = 24  # for one choice of kinds
+MOST_LABELS, ANY_LABELS = 40, 4  # below which a bound of labels is looked for; where there is none
 
 IN_FLOAT64 = "matmagic runs functions in float64, whatever the notebook has: leave out what asks for another dtype"
 
+CONSTRAINTS = {  # of torch.distributions, as properties
+    "PositiveDefinite": "positive-definite",
+    "LowerCholesky": "cholesky-factor",
+    "Simplex": "simplex",
+    "GreaterThan": "positive",
+    "GreaterThanEq": "positive",
+    "Interval": "unit-interval",
+    "HalfOpenInterval": "unit-interval",
+    "Boolean": "binary",
+    "OneHot": "one-hot",
+    "IntegerGreaterThan": "counts",
+    "IntegerInterval": "index",
+}
 SCALAR_NAMES = words("lam lambda_ lmbda lambd lamda alpha gamma eta eps epsilon tau rho t λ α γ η ε τ ρ")
 KINDS: dict[str, tuple[str, ...]] = {  # in the order in which they are tried
     "lower": ("vector", "scalar", "column", "matrix"),
@@ -63,6 +77,8 @@ class Outcome:
     called: frozenset[str] = frozenset()
     met: frozenset[str] = frozenset()  # tensors from outside that f read
     fragile: bool = False  # whether other sizes for those could crash torch
+    rows: str = ""  # a vector that is added to every row of a matrix
+    asked: Mapping[str, str] = field(default_factory=dict)  # what torch asks of an argument's values
 
     @property
     def good(self) -> bool:
@@ -83,6 +99,8 @@ class Search:
     patience: Patience = field(default_factory=lambda: Patience(SECONDS))
     runs: int = 0
     fragile: bool = False
+    needs: dict[str, str] = field(default_factory=dict)  # what torch asks of an argument's values
+    whole: dict[str, int] = field(default_factory=dict)  # the value of labels in a run, 0 by default
 
     def left(self) -> bool:
         """Whether there is time for another try."""
@@ -98,8 +116,9 @@ class Search:
         used = {t for shape in dims.values() for t in shape if isinstance(t, int)}
         sizes = self.assign(letters_of(dims), [s for s in pool if s not in used])
         shapes = {n: tuple(sizes[t] if isinstance(t, str) else t for t in shape) for n, shape in dims.items()}
-        inputs = {n: self.trial(n, shape) for n, shape in shapes.items()}
-        outcome = self.run_values(inputs)
+        outcome = self.run_values({n: self.trial(n, shape) for n, shape in shapes.items()})
+        while self.learn(outcome):
+            outcome = self.run_values({n: self.trial(n, shape) for n, shape in shapes.items()})
         outcome.dims = dims
         return outcome, sizes
 
@@ -129,7 +148,30 @@ class Search:
         arithmetic = frozenset(inputs) - watching.elsewhere
         called, met = frozenset(watching.called), frozenset(watching.met)
         self.fragile = self.fragile or (watching.fragile and bool(self.subject.reads))
-        return Outcome({}, error, value, watching.broadcast, arithmetic, watching.transposed, called, met, self.fragile)
+        asked = dict.fromkeys(watching.labels, "index")
+        said = re.search(r"(?:satisfy the constraint|within the support \() ?(\w+)", str(error))
+        if said and len(watching.last) == 1 and said[1] in CONSTRAINTS:
+            asked |= dict.fromkeys(watching.last, CONSTRAINTS[said[1]])
+        return Outcome(
+            {},
+            error,
+            value,
+            watching.broadcast,
+            arithmetic,
+            watching.transposed,
+            called,
+            met,
+            self.fragile,
+            watching.rows,
+            asked,
+        )
+
+    def learn(self, outcome: Outcome) -> bool:
+        """Whether a run shows what the values of an argument have to be: labels, the parameter of a distribution."""
+        known = {*self.assume, *self.values, *self.subject.reads, *self.needs}
+        found = {name: prop for name, prop in outcome.asked.items() if name not in known}
+        self.needs |= found
+        return bool(found)
 
     def trial(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor that suits most functions: in (0, 1), positive definite where square, 0 for labels."""
@@ -141,9 +183,9 @@ class Search:
             labels: Tensor = read.detach().clone()
             return labels
         generator = torch.Generator().manual_seed(len(name))
-        declared = self.assume.get(name, "")
-        if declared.startswith("index<"):
-            return torch.zeros(shape, dtype=torch.int64)
+        declared = self.assume.get(name) or self.needs.get(name, "")
+        if declared.startswith("index"):
+            return torch.full(shape, self.whole.get(name, 0), dtype=torch.int64)
         with contextlib.suppress(OptionError):  # a property that this shape can't have
             if declared:
                 return sample(shape, declared, generator)
@@ -354,6 +396,9 @@ def infer(search: Search, names: Sequence[str]) -> Outcome:
     are none."""
     base = {name: default_kind(name) for name in names}
     best = _best(search, base)
+    if labels := [name for name in names if search.needs.get(name) == "index"]:
+        base |= dict.fromkeys(labels, "scalar")
+        best = _best(search, base)
     if best.transposed and not _has_no_vector(best):
         outcome, columns = _columns(search, base)
         if outcome.good or (outcome.error is None and not best.good):
@@ -399,9 +444,28 @@ def _deviations(base: Mapping[str, str]) -> Iterator[dict[str, str]]:
         yield {n: "vector" if kind == "column" else kind for n, kind in base.items()}
     likely = sorted(base, key=lambda name: name[:1].isupper())
     for count in range(1, min(3, len(base)) + 1):
-        for names in itertools.combinations(likely, count):
-            for kinds in sorted(itertools.product(*(range(len(others[n])) for n in names)), key=sum):
-                yield {**base, **{n: others[n][k] for n, k in zip(names, kinds, strict=True)}}
+        choices = [
+            {n: others[n][k] for n, k in zip(names, kinds, strict=True)}
+            for names in itertools.combinations(likely, count)
+            for kinds in sorted(itertools.product(*(range(len(others[n])) for n in names)), key=sum)
+        ]
+        yield from ({**base, **chosen} for chosen in sorted(choices, key=_unlikely))
+
+
+def _unlikely(kinds: Mapping[str, str]) -> bool:
+    """Whether a lower case letter is a matrix, or an upper case one a cube."""
+    return any(kind == "cube" or (kind == "matrix" and name[:1].islower()) for name, kind in kinds.items())
+
+
+def bound_of(search: Search, outcome: Outcome, name: str) -> str | int:
+    """The size, or the number, that the labels have to be below: the least value with which f fails."""
+    for value in range(1, MOST_LABELS):
+        search.whole[name] = value
+        failed, sizes = search.run(outcome.dims, FIRST)
+        search.whole[name] = 0
+        if failed.error is not None:
+            return next((letter for letter, size in sizes.items() if size == value), value)
+    return ANY_LABELS
 
 
 def _best(search: Search, kinds: Mapping[str, str]) -> Outcome:
@@ -437,7 +501,7 @@ def _dims(search: Search, kinds: Mapping[str, str]) -> Dims:
         "vector": lambda n: (f"?{n}0",),
         "column": lambda n: (f"?{n}0", 1),
         "scalar": lambda n: (),
-        "matrix": lambda n: (f"?{n}0", f"?{n}1"),
+        "matrix": lambda n: (f"?{n}0", f"?{n}{0 if search.assume.get(n) in SQUARE else 1}"),
         "cube": lambda n: (f"?{n}0", f"?{n}1", f"?{n}2"),
     }
     fixed = {**search.read_dims(), **search.given}

@@ -23,6 +23,7 @@ PROPERTIES = (
     "diagonal",
     "skew",
     "lower-triangular",
+    "cholesky-factor",  # lower triangular with a positive diagonal
     "invertible",
     "positive-det",
     "contraction",

@@ -142,7 +142,8 @@ def check(subject: Subject, options: Options) -> Report:
     with subject.runs.shown(), kept, torch.inference_mode(False), torch.enable_grad():
         options = with_implied_order(options, subject)
         shapes = find_shapes(subject, options)
-        assumed = domain_of(subject, shapes, options.assume, options)
+        declared = {**shapes.needs, **options.assume}
+        assumed = {**shapes.needs, **domain_of(subject, shapes, declared, options)}
         question = Check(subject, shapes, {**options.assume, **assumed}, options)
         with question.explained():
             question.confirm_backward_style()

@@ -84,6 +84,11 @@ def _lower(shape: Size, g: torch.Generator) -> Tensor:
     return torch.tril(_normal(shape, g)) + 2 * torch.eye(shape[0], dtype=torch.float64)
 
 
+def _cholesky_factor(shape: Size, g: torch.Generator) -> Tensor:
+    """Lower triangular with a positive diagonal."""
+    return torch.tril(_normal(shape, g), -1) + torch.diag(_between(0.4, 1.9, shape[:1], g))
+
+
 def _contraction(shape: Size, g: torch.Generator) -> Tensor:
     """Spectral norm 1/2."""
     whole = _normal(shape, g)
@@ -137,6 +142,7 @@ SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "orthonormal-columns": _orthonormal_columns,
     "diagonal": lambda s, g: torch.diag(_normal(s[:1], g)),
     "lower-triangular": _lower,
+    "cholesky-factor": _cholesky_factor,
     "invertible": _invertible,
     "positive-det": _positive_det,
     "contraction": _contraction,
@@ -153,7 +159,9 @@ SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "signs": lambda s, g: _two_values(-1.0, 1.0, s, g),
     "counts": lambda s, g: torch.randint(0 if s else 1, 6, s, generator=g).double(),
 }
-SQUARE = words("symmetric skew positive-definite orthogonal diagonal lower-triangular invertible positive-det")
+SQUARE = words(
+    "symmetric skew positive-definite orthogonal diagonal lower-triangular cholesky-factor invertible positive-det"
+)
 
 
 def _near(a: Tensor, b: Tensor) -> bool:
@@ -172,6 +180,7 @@ TESTS: Mapping[str, Callable[[Tensor], bool]] = {
     "orthonormal-columns": lambda m: _near(m.T @ m, _eye(m.shape[1])),
     "diagonal": lambda m: _near(m, torch.diag(torch.diagonal(m))),
     "lower-triangular": lambda m: _near(m, torch.tril(m)),
+    "cholesky-factor": lambda m: _near(m, torch.tril(m)) and bool((m.diagonal() > 0).all()),
     "invertible": lambda m: bool(torch.linalg.det(m).abs() > 1e-9),
     "positive-det": lambda m: bool(torch.linalg.det(m) > 1e-9),
     "contraction": lambda m: bool(torch.linalg.matrix_norm(m, 2) < 1),

@@ -28,6 +28,7 @@ from .inference import (
     Outcome,
     Search,
     Shape,
+    bound_of,
     explained,
     infer,
     is_shape_error,
@@ -56,6 +57,7 @@ class Shapes:
     notes: tuple[str, ...] = ()
     values: Mapping[str, Tensor] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
+    needs: Mapping[str, str] = field(default_factory=dict)  # properties without which f doesn't run
 
 
 def find_shapes(subject: Subject, options: Options) -> Shapes:
@@ -78,13 +80,35 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
     if found is not None:
         return from_notebook(search, names, found, options)
     outcome = infer(replace(search, given=freed(subject, given)), open_names)
+    own = own_labels(search, open_names)
+    if own:
+        fixed = {**given, **{name: tuple(labels.shape) for name, labels in own.items()}}
+        others = [name for name in open_names if name not in own]
+        again = infer(replace(search, given=freed(subject, fixed), values=own, needs={}), others)
+        own = own if again.error is None else {}
+        outcome = again if own else outcome
     if outcome.error is not None:
         no_shapes_run(search, outcome)
     if subject.inside:
         outcome = opened(search, outcome, given)
-    shapes = shapes_from(subject, outcome, names, options, ())
+    shapes = shapes_from(subject, outcome, names, options, own)
     notes = (assumed_note("assumed", shapes.of, open_names), *broadcast_notes(outcome), *shapes.notes)
-    return replace(shapes, notes=notes)
+    return replace(shapes, notes=notes, needs={n: p for n, p in needed(search, outcome).items() if n not in own})
+
+
+def own_labels(search: Search, names: Sequence[str]) -> dict[str, Tensor]:
+    """Copies of the notebook's whole numbers and masks that f takes by these names."""
+    known = {name: search.subject.namespace.get(name) for name in names if search.needs.get(name) == "index"}
+    whole = {name: t for name, t in known.items() if isinstance(t, Tensor) and not t.is_floating_point()}
+    return {name: t.detach().to("cpu", copy=True) for name, t in whole.items()}
+
+
+def needed(search: Search, outcome: Outcome) -> dict[str, str]:
+    """What torch asks of the arguments' values; labels with their bound, a letter as in the shapes."""
+    needs = {name: prop for name, prop in search.needs.items() if name in outcome.dims}
+    bounds = {name: bound_of(search, outcome, name) for name, prop in needs.items() if prop == "index"}
+    letters = lettered(search.subject, {**outcome.dims, **{f"{name} <": (size,) for name, size in bounds.items()}})
+    return needs | {name: f"index<{letters[f'{name} <'][0]}" for name in bounds}
 
 
 def freed(subject: Subject, given: Dims) -> Dims:
@@ -314,7 +338,8 @@ def option_line(of: Mapping[str, Shape], names: Iterable[str]) -> str:
 
 def broadcast_notes(outcome: Outcome) -> tuple[str, ...]:
     """One line where a non-scalar argument is broadcast against another."""
-    return (f"broadcast: {outcome.broadcast}",) if outcome.broadcast else ()
+    added = (f"broadcast: {outcome.rows} with every row of a matrix",) if outcome.rows else ()
+    return (f"broadcast: {outcome.broadcast}", *added) if outcome.broadcast else added
 
 
 def borrowed_notes(subject: Subject) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ ARITHMETIC = words(
 )
 ACTIVATIONS = words("tanh sigmoid relu softplus expit logsigmoid silu gelu")
 PAIRWISE = words("mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy")
+ADDITIVE = words("add sub radd rsub iadd isub subtract")
+WHOLE = words("long int")
+TARGETS = words("cross_entropy nll_loss multi_margin_loss")  # whose second tensor holds labels
 NEUTRAL = words("shape size dim ndim dtype device numel len is_floating_point requires_grad")
 
 
@@ -43,6 +46,10 @@ class Watching(Running):
         self.alive: list[Tensor] = list(inputs.values())
         self.read = {id(t): name for name, t in subject.reads.items()}
         self.met: set[str] = set()
+        self.names = {id(t): name for name, t in inputs.items()}
+        self.labels: set[str] = set()  # arguments that are used as whole numbers
+        self.last: frozenset[str] = frozenset()  # the arguments in the last call
+        self.rows = ""  # a vector that is added to every row of a matrix
         self.fragile = False  # whether functions private to torch are called, which may not check sizes
 
     def replaced(self, value: Any) -> Any:
@@ -62,8 +69,13 @@ class Watching(Running):
         tensors = list(_tensors((args, kwargs)))
         origins = [self.sources.get(id(t), frozenset()) for t in tensors]
         self.look(name, tensors, origins)
-        result = func(*args, **kwargs)
         everything = frozenset().union(*origins)
+        self.last = everything or self.last
+        try:
+            result = func(*args, **kwargs)
+        except Exception as error:
+            self.labels |= self.indices(tensors, origins, str(error))
+            raise
         for tensor in _tensors(result):
             self.alive.append(tensor)
             self.sources[id(tensor)] = everything
@@ -80,11 +92,40 @@ class Watching(Running):
             rows, columns = tensors[0].shape
             if rows != columns and (name == "trace" or 1 not in (rows, columns)):
                 raise RuntimeError(f"{name} of a {rows} by {columns} matrix")
+        if name in WHOLE and tensors and tensors[0].is_floating_point():
+            self.labels |= origins[0] if len(origins[0]) == 1 else frozenset()
+        if name in TARGETS and len(tensors) > 1:
+            target = self.names.get(id(tensors[1]), "")
+            self.labels |= {target} if target[:1].islower() else set()
+            if (
+                target[:1].isupper() and tensors[0].ndim == tensors[1].ndim
+            ):  # probabilities, of which torch says too little
+                unlike = next(((a, b) for a, b in zip(tensors[0].shape, tensors[1].shape, strict=True) if a != b), None)
+                if unlike:
+                    raise RuntimeError(f"{name} of sizes {unlike[0]} and {unlike[1]}")
         if name in ARITHMETIC or name in PAIRWISE:
             for (a, of_a), (b, of_b) in itertools.combinations(zip(tensors, origins, strict=True), 2):
                 if a.shape != b.shape and min(a.numel(), b.numel()) > 1 and not of_a & of_b:
+                    if name in ADDITIVE and (row := self.row_of(a, b) or self.row_of(b, a)):
+                        self.rows = row
+                        continue
                     names = [" and ".join(sorted(o)) or "a constant" for o in (of_a, of_b)]
                     self.broadcast = f"{name} of {names[0]} with {names[1]}"
+
+    def row_of(self, matrix: Tensor, vector: Tensor) -> str:
+        """The name of an argument that is a vector as long as the rows of the matrix: the b of X W + b."""
+        along = matrix.ndim == 2 and vector.ndim == 1 and matrix.shape[1] == vector.shape[0]
+        return self.names.get(id(vector), "") if along else ""
+
+    @staticmethod
+    def indices(tensors: list[Tensor], origins: list[frozenset[str]], message: str) -> frozenset[str]:
+        """The argument that torch wants as whole numbers, if that is what it complains about."""
+        if not re.search(r"\bLong\b|\bint64\b|used as indices|index tensor", message):
+            return frozenset()
+        place = re.search(r"argument #(\d+)", message)
+        order = [int(place[1]) - 1] if place else range(len(tensors) - 1, -1, -1)
+        found = [origins[k] for k in order if k < len(tensors) and tensors[k].is_floating_point()]
+        return next((one for one in found if len(one) == 1), frozenset())
 
 
 def call_name(func: Any) -> str:
