@@ -19,10 +19,10 @@ from pathlib import Path
 from textwrap import fill, indent
 from typing import Any
 
+from .bound import Bound
 from .derivative import Match, Writer
 from .identities import Identity, identities
 from .identities.reading import as_column
-from .match import Bound
 from .options import PROPERTIES
 from .printers.latex import latex
 from .printers.names import text_name, text_space
@@ -165,7 +165,11 @@ def search(query: str) -> tuple[Entry, ...]:
     if not query.isascii():  # a formula, as it is shown: the shortest is that of which there is nothing else
         formula = "".join(query.split())
         shown = {entry: "".join(entry.rule.pattern_text.split()) for entry in entries}
-        ranked += [(len(own) + 500 * entry.row.order - 2000, entry) for entry, own in shown.items() if formula in own]
+        ranked += [
+            (len(own) + 500 * (entry.row.order + len(entry.row.given)) - 2000, entry)
+            for entry, own in shown.items()
+            if formula in own
+        ]
     return tuple(dict.fromkeys(entry for _, entry in sorted(ranked, key=lambda pair: pair[0])))
 
 

@@ -110,8 +110,17 @@ class _Keys:
         return _smallest(factors, _ranked(colours), colours)
 
     def factor(self, node: Node, labels: Labels) -> tuple[bytes, Labels, tuple[int, ...]]:
-        """A factor's digest, its labels, and the class of each axis: axes of one class are interchangeable."""
-        return self(node), labels, (0, 0) if is_symmetric(node) else tuple(range(len(labels)))
+        """A factor's digest, its labels, and the class of each axis: axes of one class are interchangeable.
+
+        A matrix that is no leaf stands as itself or as its transpose, whichever digest is smaller.
+        """
+        if is_symmetric(node):
+            return self(node), labels, (0, 0)
+        if len(labels) == 2 and isinstance(node, Sum | Elementwise | Power):
+            other = transpose(node)
+            if self(other) < self(node):
+                return self(other), labels[::-1], (0, 1)
+        return self(node), labels, tuple(range(len(labels)))
 
     def shape(self, node: Node) -> Any:
         return node.shape

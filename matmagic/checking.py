@@ -272,12 +272,12 @@ class Check:
         """The derivative by one variable, with what was compared."""
         if traced is None:
             return self.settled((variable,), None, None, None)
-        order, (leaf, _) = self.options.order, traced.inputs[variable]
+        order = self.options.order
         try:
             node = forms.derived(traced, variable, order, self.symmetric, self.assume)
         except NoDerivative:
             return self.settled((variable,), None, None, None)
-        match = forms.matched(traced.node, leaf, self.code(traced), self.symmetric, order)
+        match = forms.matched(traced, variable, self.code(traced), self.symmetric, order, self.assume)
         return self.settled((variable,), node, match, traced)
 
     def proved(self, names: tuple[str, ...], node: Node, traced: Trace) -> tuple[Formula | None, Verdict | None]:

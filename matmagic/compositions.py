@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from .bound import Bound
 from .canonical import key, linked
 from .differentiate import depending, differentiate
 from .expr import (
@@ -35,7 +36,7 @@ from .expr import (
     scale,
 )
 from .functions import FUNCTIONS
-from .match import Bound, constant_scalars, match
+from .match import constant_scalars, match
 from .matrix_functions import FUNCTIONS_OF_MATRICES, NoDerivative
 from .simplify import simplify
 from .walk import children, leaves, ordered, rebuild, size_letters, substitute
@@ -61,6 +62,7 @@ class Standard:
     wrt: str
     source: str = "standard derivative"
     conditions: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
     simpler: Mapping[str, str] = field(default_factory=dict)
     order: int = 1
 

@@ -19,17 +19,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .autograd import copies, relative_error
+from .bound import Bound
 from .calling import float64
 from .canonical import is_symmetric
 from .compositions import standard
 from .differentiate import differentiate
-from .expr import Call, Leaf, Node, add, basis, product
+from .expr import Call, Node, add, basis, product
 from .expr import transpose as turned
 from .kronecker import laid_out, stacked
 from .left_sides import index_of
 from .legend import legend
 from .lengths import Size
-from .match import Bound, match
+from .match import match
 from .matrix_functions import NoDerivative
 from .naming import latex_where, text_where
 from .notation import Indexed, Listed, Math, Plus, Quotient, Symbol, Times, Transpose, rank
@@ -476,13 +477,17 @@ def has_indices(math: Math) -> bool:
 # ---- the identity -------------------------------------------------------------------------------------------------
 
 
-def matched(node: Node, variable: Leaf, code: Writer, symmetric: Sequence[str], order: int = 1) -> Match | None:
+def matched(trace: Trace, variable: str, code: Writer, symmetric: Sequence[str], order: int = 1,
+            assumed: Mapping[str, str] | None = None) -> Match | None:  # fmt: skip
     """The identity that a function is, by its derivative of this order, in the user's names, or None."""
-    bound = match(node, variable, order) or (standard(node, variable) if order == 1 else None)
+    node, (own, axes) = trace.node, trace.inputs[variable]
+    bound = match(node, own, order, assumed or {}) or (standard(node, own) if order == 1 else None)
     if bound is None:
         return None
     row = bound.identity
-    return Match(row.name, row.source, row.conditions, bound, code, tuple(symmetric))
+    stacked = len(trace.axes) == len(axes) == 1 and len(node.shape) == len(own.shape) == 2  # matrices, as vectors
+    name = f"vec of {row.name}" if stacked else row.name
+    return Match(name, row.source, row.conditions, bound, code, tuple(symmetric))
 
 
 def by_entries(kind: str, statement: str) -> ByEntries:

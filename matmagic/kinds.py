@@ -1,16 +1,18 @@
 """The rows of the registry by the kind of their symbols, so that a lookup reads and keys the few that could be meant.
 
 A kind is the number of axes of the variable and those of the constants: (1, (2,)) for xᵀ A x.  Functions with one
-pattern are of one kind, so two rows for one function are found when their kind is first looked up.
+pattern are of one kind, so two rows for one function are found when their kind is first looked up.  Rows with one key
+may differ in what they ask for: a declared property, equal sizes, the orientation of a constant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
-from .expr import Call, Elementwise, Node, Power
+from .expr import Call, Elementwise, Leaf, Node, Power
 from .identities import Identity, count, identities
+from .lengths import Size
 from .walk import leaves, ordered
 
 Kind = tuple[int, int, tuple[int, ...]]
@@ -18,7 +20,7 @@ Kind = tuple[int, int, tuple[int, ...]]
 
 _entered = 0
 _rows: dict[Kind, list[Identity]] = {}
-_keyed: dict[Kind, tuple[int, dict[bytes, Identity]]] = {}
+_keyed: dict[Kind, tuple[int, dict[bytes, tuple[Identity, ...]]]] = {}
 _functions: dict[Kind, tuple[int, frozenset[frozenset[object]]]] = {}
 
 
@@ -31,26 +33,53 @@ def kind_of(node: Node, variable: str, order: int) -> Kind:
 
 def rows_of(kind: Kind) -> list[Identity]:
     """The rows of this kind, each in all its instances."""
+    _enter()
+    return _rows.get(kind, [])
+
+
+def _enter() -> None:
+    """Put the rows that are new to their kinds."""
     global _entered
     if _entered < count():
         every = identities()
         for row in islice(every, _entered, None):
-            ranks = sorted(len(shape) for name, shape in row.shapes.items() if name != row.wrt)
-            _rows.setdefault((row.order, len(row.shapes[row.wrt]), tuple(ranks)), []).extend(row.instances)
+            for one in row.instances:
+                ranks = sorted(len(shape) for name, shape in one.shapes.items() if name != one.wrt)
+                _rows.setdefault((one.order, len(one.shapes[one.wrt]), tuple(ranks)), []).append(one)
         _entered = len(every)
-    return _rows.get(kind, [])
 
 
-def keyed(kind: Kind) -> Mapping[bytes, Identity]:
-    """The rows of this kind by the key of their pattern.  Raises ValueError where two have one."""
+def keyed(kind: Kind) -> Mapping[bytes, tuple[Identity, ...]]:
+    """The rows of this kind by the key of their pattern.  Raises ValueError where two ask for the same."""
     rows = rows_of(kind)
     done, known = _keyed.get(kind, (0, {}))
     for row in islice(rows, done, None):
-        other = known.setdefault(row.pattern.key, row)
-        if other is not row:
-            raise ValueError(f"{row.place}: {row.name!r} is the same function as {other.name!r} in {other.place}")
+        others = tuple(other for other in known.get(row.pattern.key, ()) if other is not row)
+        same = next((other for other in others if _asked(other) == _asked(row)), None)
+        if same is not None:
+            raise ValueError(f"{row.place}: {row.name!r} is the same function as {same.name!r} in {same.place}")
+        known[row.pattern.key] = (*others, row)
     _keyed[kind] = len(rows), known
     return known
+
+
+def _asked(row: Identity) -> tuple[object, ...]:
+    """What tells a row from others with its key: declared properties, equal sizes, turned constants."""
+    variable = leaves(row.node)[row.wrt]
+    turned = tuple(isinstance(constant, Leaf) for constant in row.pattern.constants)
+    sizes = [variable.shape, *(constant.shape for constant in row.pattern.constants)]
+    seen: dict[Size, int] = {}
+    return row.given, turned, tuple(tuple(seen.setdefault(s, len(seen)) for s in shape) for shape in sizes)
+
+
+def clashes() -> Iterator[str]:
+    """What is wrong with the registry as a whole: a row that can't be read, two for one function."""
+    _enter()
+    for kind in _rows:
+        try:
+            keyed(kind)
+        except ValueError as error:
+            yield str(error)
 
 
 def functions_of(kind: Kind) -> frozenset[frozenset[object]]:

@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import count
 from itertools import product as cartesian
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from .abstraction import abstract
+from .bound import Bound, has
 from .canonical import key, linked, pattern
 from .differentiate import depending, differentiate
 from .evaluate import evaluate
@@ -34,7 +34,6 @@ from .expr import (
     Sum,
     add,
     exact,
-    leaf,
     number,
     product,
     transpose,
@@ -42,9 +41,10 @@ from .expr import (
 from .kinds import functions_in, functions_of, keyed, kind_of
 from .lengths import Size, length
 from .lengths import parts as parts_of
+from .sampling import sample
 from .simplify import expand, flattened
 from .twins import twin
-from .walk import children, leaves, ordered, resized, size_letters, substitute, transform
+from .walk import children, leaves, ordered, size_letters, substitute, transform, written_size
 
 TOLERANCE = 1e-9
 BENT = frozenset(  # with another formula beyond some place, which no few values find
@@ -65,77 +65,14 @@ _LEADS = (
 _SPREADS = (1.0, 20.0)  # of the values with signs at each set of sizes
 
 
-class Rule(Protocol):
-    """A row of the registry, or a standard derivative."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def conditions(self) -> tuple[str, ...]: ...
-    @property
-    def simpler(self) -> Mapping[str, str]: ...
-    @property
-    def order(self) -> int: ...
-    @property
-    def wrt(self) -> str: ...
-    @property
-    def node(self) -> Node: ...
-    @property
-    def gradient_node(self) -> Node: ...
-    def read(self, code: str) -> Node: ...
+_NONE: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True)
-class Bound:
-    """An identity whose symbols stand for parts of the user's function: f is factor · identity + offset.
+def match(node: Node, variable: Leaf, order: int = 1, assumed: Mapping[str, str] = _NONE) -> Bound | None:
+    """The identity that this function of the variable is, for its derivative of this order, or None.
 
-    `held` says what letters that were made up stand for: parts of f that are constants here, or inner functions.
+    `assumed` are properties of arguments by name, in the words of --assume.
     """
-
-    identity: Rule
-    bindings: Mapping[str, Node]  # the row's constants
-    variable: Leaf  # the user's variable, or a letter for an inner function
-    factor: Node = field(default_factory=lambda: number(1))
-    offset: Node | None = None
-    held: Mapping[str, Node] = field(default_factory=dict)
-
-    @property
-    def statement(self) -> Node:
-        """The row's function with the bindings put in; equals the user's f."""
-        own = self.scaled(self.put_in(self.identity.node))
-        return substitute(own if self.offset is None else add([(1, own), (1, self.offset)], own.shape), self.held)
-
-    @property
-    def derivative(self) -> Node:
-        """The row's derivative with the bindings put in; equals that of f by the variable."""
-        return self.scaled(self.put_in(self.identity.gradient_node))
-
-    def scaled(self, node: Node) -> Node:
-        """The factor times an expression."""
-        return product([(self.factor, ()), (node, range(len(node.shape)))], node.shape, range(len(node.shape)))
-
-    def put_in(self, node: Node) -> Node:
-        """An expression of the row in the user's names and sizes."""
-        values = {**self.bindings, self.identity.wrt: self.variable}
-        return substitute(resized(node, self._sizes(node)), values)
-
-    def _sizes(self, node: Node) -> dict[str, Size]:
-        """What the row's size letters in an expression stand for."""
-        values = {**self.bindings, self.identity.wrt: self.variable}
-        pairs = ((own.shape, values[name].shape) for name, own in leaves(node).items())
-        return {old: new for own, users in pairs for old, new in zip(own, users, strict=True) if isinstance(old, str)}
-
-    def fits(self, sizes: Mapping[str, int]) -> bool:
-        """Whether sizes of the user's letters keep the row's conditions, such as m >= n."""
-        own = self._sizes(self.identity.node)
-        asked = (condition.split(" >= ") for condition in self.identity.conditions if " >= " in condition)
-        return all(length(own[larger], sizes) >= length(own[smaller], sizes) for larger, smaller in asked)
-
-
-def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
-    """The identity that this function of the variable is, for its derivative of this order, or None."""
     if variable.name not in leaves(node):
         return None
     needed = functions_in(node, depending(node, variable.name))
@@ -143,11 +80,11 @@ def match(node: Node, variable: Leaf, order: int = 1) -> Bound | None:
     parts = [_Part(_signed(form, variable)) for form in dict.fromkeys((node, opened))]
     parts += [replace(part, node=_signed(part.node, variable)) for part in _bare(opened, variable, order)]
     for part, form, constants in _looked_up(parts, variable):
-        bound = part.whole(_by_form(form, constants, variable, order))
+        bound = part.whole(_by_form(form, constants, variable, order, assumed))
         if bound is not None and _proved(bound, node, order):
             return bound
     for part in (p for p in parts if needed and p.thorough):
-        for form, constants in [(part.node, {}), *_abstract(part.node, variable)]:
+        for form, constants in [(part.node, {}), *abstract(part.node, variable)]:
             bound = part.whole(_by_value(form, constants, variable, order))
             alike = bound is not None and not BENT & (needed ^ functions_in(bound.identity.node))
             if bound is not None and alike and _proved(bound, node, order):
@@ -195,7 +132,7 @@ def _looked_up(parts: Sequence[_Part], variable: Leaf) -> Iterator[tuple[_Part, 
             yield from ((part, form, {}) for form in part.expanded)
         for part in (p for p in group if p.thorough):
             for form in (part.node, *part.expanded):
-                yield from ((part, *found) for found in _abstract(form, variable))
+                yield from ((part, *found) for found in abstract(form, variable))
 
 
 def _opened(node: Node) -> Node:
@@ -261,7 +198,9 @@ def _vanishes(term: Node, variable: Leaf, order: int) -> bool:
     return order > 1 and variable.name not in leaves(term) and isinstance(term, Sum) and not term.terms
 
 
-def _by_form(form: Node, constants: Mapping[str, Node], variable: Leaf, order: int) -> Bound | None:
+def _by_form(
+    form: Node, constants: Mapping[str, Node], variable: Leaf, order: int, assumed: Mapping[str, str]
+) -> Bound | None:
     """The row that has this form; not proved."""
     if variable.name not in leaves(form):  # what it stood in has cancelled
         return None
@@ -269,10 +208,24 @@ def _by_form(form: Node, constants: Mapping[str, Node], variable: Leaf, order: i
     if functions_in(form) not in functions_of(kind):  # a key takes time, and this form can have no row's
         return None
     found = pattern(form, variable.name)
-    row = keyed(kind).get(found.key) if found else None
-    if found is None or row is None:
+    rows = keyed(kind).get(found.key, ()) if found else ()
+    if found is None or not rows:
         return None
-    return Bound(row, _bindings(row.pattern.constants, [substitute(c, constants) for c in found.constants]), variable)
+    users = [substitute(c, constants) for c in found.constants]
+    bounds = (Bound(row, _bindings(row.pattern.constants, users), variable) for row in rows)
+    return min((b for b in bounds if _asked(b, assumed)), key=_generality, default=None)
+
+
+def _asked(bound: Bound, assumed: Mapping[str, str]) -> bool:
+    """Whether the user's arguments have the sizes and the properties that the row asks for."""
+    return bound.consistent and all(has(assumed, *one) for one in bound.properties(bound.identity.given))
+
+
+def _generality(bound: Bound) -> tuple[int, int, int]:
+    """Smaller for a row that asks for more, or that says the same with fewer transposes."""
+    row = bound.identity
+    sizes = {size for own in leaves(row.node).values() for size in own.shape}
+    return -len(row.given), len(sizes), sum(map(written_size, bound.bindings.values()))
 
 
 def _by_value(form: Node, constants: Mapping[str, Node], variable: Leaf, order: int) -> Bound | None:
@@ -291,15 +244,6 @@ def _bindings(own: Sequence[Node], users: Sequence[Node]) -> dict[str, Node]:
         for name in leaves(constant):
             found[name] = user if isinstance(constant, Leaf) else transpose(user)
     return found
-
-
-def _abstract(form: Node, variable: Leaf) -> Iterator[tuple[Node, Mapping[str, Node]]]:
-    """The form with its constant parts each as one constant, and what these made-up constants stand for."""
-    for sign in (-1, 1):  # constant terms are written A x - b in some rows, A x + b in others
-        abstraction = _Abstraction(variable, sign)
-        yield abstraction.of(form), abstraction.constants
-        if not abstraction.signs_matter:
-            break
 
 
 def _signed(node: Node, variable: Leaf) -> Node:
@@ -333,6 +277,7 @@ def _proved(bound: Bound, node: Node, order: int) -> bool:
     letters = list(dict.fromkeys(letter for pair in pairs for part in pair for letter in size_letters(part)))
     least = max((_reach(part) for pair in pairs for one in pair for part in ordered(one)), default=0)
     named = {name: own for pair in pairs for part in pair for name, own in leaves(part).items()}
+    asked = list(bound.properties(bound.identity.given))
     bent = bool(functions_in(node))  # a polynomial is known by its values at positive numbers
     proofs = 0
     for scale, numbers in cartesian(_SIZES_OF_VALUES, _SIZE_SETS):
@@ -342,11 +287,12 @@ def _proved(bound: Bound, node: Node, order: int) -> bool:
         if not bound.fits(sizes):
             continue
         generator = torch.Generator().manual_seed(numbers[0])
-        positive = {name: scale * _sample(own, sizes, generator) for name, own in named.items()}
+        held = {name: _held(named[name], prop, sizes, generator) for name, prop in asked if name in named}
+        positive = {name: scale * _sample(own, sizes, generator) for name, own in named.items()} | held
         agreed = _agree(pairs, positive, sizes, everywhere=True)
         if agreed is None:
             continue
-        signed = {name: _signs(value, _SPREADS[proofs], generator) for name, value in positive.items()}
+        signed = {name: _signs(value, _SPREADS[proofs], generator) for name, value in positive.items()} | held
         if not agreed or (bent and _agree(pairs, signed, sizes, everywhere=False) is False):
             return False
         proofs += 1
@@ -409,88 +355,14 @@ def _sample(own: Leaf, sizes: Mapping[str, int], generator: torch.Generator) -> 
     return value + value.mT if own.symmetric else value
 
 
+def _held(own: Leaf, prop: str, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:
+    """One with a property that the row asks for."""
+    return sample(tuple(length(s, sizes) for s in own.shape), prop, generator)
+
+
 def _signs(value: Tensor, spread: float, generator: torch.Generator) -> Tensor:
     """The same with signs, and larger: where relu(x) isn't x."""
     signs = torch.randint(0, 2, value.shape, generator=generator) * 2 - 1
     if value.ndim == 2 and value.shape[0] == value.shape[1]:
         signs = signs.triu() + signs.triu(1).mT
     return value * signs * spread
-
-
-class _Abstraction:
-    """Replaces the parts of a function that don't contain the variable by made-up constants, equal parts by one."""
-
-    def __init__(self, variable: Leaf, sign: int) -> None:
-        self.variable = variable
-        self.sign = sign
-        self.signs_matter = False
-        self.constants: dict[str, Node] = {}
-        self.names: dict[bytes, str] = {}
-        self.numbers = count(1)
-
-    def of(self, node: Node) -> Node:
-        return transform(node, self.abstracted)
-
-    def varies(self, node: Node) -> bool:
-        return self.variable.name in leaves(node)
-
-    def placeholder(self, node: Node) -> Node:
-        """The constant that stands for this part: one for a part and its transpose."""
-        if key(node) in self.names:
-            return leaf(self.names[key(node)], node.shape)
-        if len(node.shape) == 2 and key(transpose(node)) in self.names:
-            return transpose(leaf(self.names[key(transpose(node))], (node.shape[1], node.shape[0])))
-        name = f"?c{next(self.numbers)}"
-        self.names[key(node)] = name
-        self.constants[name] = node
-        return leaf(name, node.shape)
-
-    def abstracted(self, node: Node) -> Node:
-        if not self.varies(node):
-            return node
-        if isinstance(node, Sum):
-            return self.sum(node)
-        return self.product(node, 1) if isinstance(node, Product) else node
-
-    def sum(self, node: Sum) -> Node:
-        """Constant terms as one; a coefficient goes into the constants of its term."""
-        fixed = [(c, t) for c, t in node.terms if not self.varies(t)]
-        terms: list[tuple[Number, Node]] = []
-        for c, t in node.terms:
-            if self.varies(t):
-                inner = self.product(t, c) if isinstance(t, Product) and c != 1 else None
-                terms.append((1, inner) if inner is not None else (c, t))
-        if fixed:
-            self.signs_matter = True
-            part = add([(self.sign * c, t) for c, t in fixed], node.shape)
-            terms.append((self.sign, self.placeholder(self.restored(part))))
-        return add(terms, node.shape)
-
-    def restored(self, node: Node) -> Node:
-        """A part with the made-up constants in it put back."""
-        return substitute(node, self.constants)
-
-    def product(self, node: Product, coefficient: Number) -> Node:
-        """Constant factors that hang together as one constant; scalars and the coefficient go into the first."""
-        rank = len(node.shape)
-        varying = [(f, at) for f, at in node.factors if self.varies(f)]
-        fixed = [(f, at) for f, at in node.factors if not self.varies(f)]
-        outside = {label for _, at in varying for label in at} | set(range(rank))
-        groups = linked(fixed, lambda label: label not in outside)
-        scalars = [
-            pair for group in groups for pair in group if not any(label in outside for _, at in group for label in at)
-        ]
-        open_groups = [g for g in groups if any(label in outside for _, at in g for label in at)]
-        factors = list(varying)
-        for k, group in enumerate(open_groups):
-            ends = list(dict.fromkeys(label for _, at in group for label in at if label in outside))
-            if len(ends) > 2:
-                return add([(coefficient, node)], node.shape)
-            extra = scalars if k == 0 else []
-            part = product([*group, *extra], [node.sizes[label] for label in ends], ends)
-            whole = self.restored(add([(coefficient if k == 0 else 1, part)], part.shape))
-            factors.append((self.placeholder(whole), tuple(ends)))
-        if not open_groups and (scalars or coefficient != 1):
-            part = add([(coefficient, product(scalars, (), ()))], ())
-            factors.append((self.placeholder(self.restored(part)), ()))
-        return product(factors, node.sizes[:rank], range(rank))

@@ -23,6 +23,7 @@ from torch.utils._pytree import tree_leaves
 
 from . import identities as registry
 from . import kinds, twins
+from .bound import Bound
 from .calling import float64
 from .canonical import key
 from .errors import IdentityError, MatmagicError
@@ -30,7 +31,7 @@ from .expr import Leaf, Node, number, permute, transpose
 from .identities import Identity, identities
 from .identities.proof import draw, fault, sizes_of
 from .identities.reading import NAMED, as_column
-from .match import Bound, match
+from .match import match
 from .options import nearest
 from .reading.code import read_code
 from .sizes import followed
@@ -232,7 +233,7 @@ def _unread(row: OwnRow) -> str | None:
 
 def _known(row: OwnRow) -> str | None:
     """Which other row has this function already."""
-    at_key = kinds.keyed(kinds.kind_of(row.node, row.wrt, row.order)).get(row.pattern.key)
+    at_key = next(iter(kinds.keyed(kinds.kind_of(row.node, row.wrt, row.order)).get(row.pattern.key, ())), None)
     variable = leaves(row.node)[row.wrt]
     found = match(row.node, variable, row.order)
     other = at_key or (found.identity if found is not None and _renames(found) else None)

@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from .identities import Identity, by_key
+from .identities import Identity
 from .identities.proof import fault
+from .kinds import clashes
 from .state import leave_no_trace
 
 Progress = Callable[[int, int, str], None]
@@ -76,12 +77,8 @@ def _wrong(row: Identity) -> str | None:
 
 def _clash() -> list[tuple[str, str]]:
     """Two rows for one function, or a row that can't be read: what stops the registry from being looked up."""
-    try:
-        by_key()
-    except ValueError as error:
-        place, _, said = str(error).partition(": ")
-        return [(said, place)]
-    return []
+    parted = (said.partition(": ") for said in clashes())
+    return [(said, place) for place, _, said in parted]
 
 
 def shown_progress(live: bool) -> Progress:

@@ -95,7 +95,7 @@ def _known(kind: Kind) -> Mapping[Shapes, Mapping[str, Identity]]:
     for row in islice(rows, done, None):
         symbols = _symbols(row)
         shapes = _numbered([row.shapes[name] for name in symbols])
-        if shapes is not None:
+        if shapes is not None and not row.given:
             letters = dict.fromkeys(str(size) for name in symbols for size in row.shapes[name])
             sizes = dict(zip(letters, _NUMBERS, strict=False))
             digest = _digest(row.node, dict(zip(symbols, _values(shapes), strict=True)), sizes)

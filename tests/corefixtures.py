@@ -201,7 +201,7 @@ def writer(own: Written, found: Trace) -> Writer:
 
 def match_of(own: Written, found: Trace, variable: str, symmetric: Sequence[str] = ()) -> Match | None:
     """The identity that the function is, as the report finds it."""
-    return matched(found.node, found.inputs[variable][0], writer(own, found), symmetric)
+    return matched(found, variable, writer(own, found), symmetric)
 
 
 def run_code(code: str, inputs: Mapping[str, Tensor]) -> Tensor:

@@ -13,9 +13,10 @@ from corefixtures import Written, difference, formula_of, match_of, run_code, sq
 from torch import Tensor
 
 import matmagic.identities as registry
+from matmagic import kinds
 from matmagic.calling import float64
 from matmagic.evaluate import evaluate
-from matmagic.identities import Identity, by_key, identities, identity
+from matmagic.identities import Identity, identities, identity
 from matmagic.identities.proof import DRAWS, draw, error, fault, sizes_of
 from matmagic.identities.reading import NAMED, as_column
 from matmagic.match import match as match_node
@@ -129,15 +130,27 @@ def test_the_derivative_that_is_found_is_the_rows(name: str) -> None:
     assert formula is not None
     value = squeezed(run_code(formula.code, inputs))
     assert difference(value, squeezed(stated).reshape(value.shape)) < 1e-8
-    match = match_node(found.node, found.inputs[row.wrt][0], row.order)
+    given = dict(condition.split(" ") for condition in row.given)
+    match = match_node(found.node, found.inputs[row.wrt][0], row.order, given)
     assert match is not None and match.identity.name == row.name
 
 
-def test_no_two_rows_have_one_key() -> None:
-    keys: dict[tuple[int, bytes], str] = {}
-    for name, row in INSTANCES.items():
-        assert keys.setdefault((row.order, row.pattern.key), name) == name
-    assert len(by_key(1)) + len(by_key(2)) == len(INSTANCES)
+def test_no_two_rows_ask_for_the_same() -> None:
+    assert list(kinds.clashes()) == []
+
+
+GIVEN = [name for name, row in ROWS.items() if row.given]
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_is_given_is_needed(name: str) -> None:
+    """Without the declared property the function is another identity, or none, and the derivative is another one."""
+    row = ROWS[name]
+    found = traced_row(row)
+    match = match_node(found.node, found.inputs[row.wrt][0], row.order)
+    assert match is None or match.identity.name != name
+    free = replace(row, conditions=tuple(c for c in row.conditions if c not in row.given), given=())
+    assert not error(free, row.gradient) < 1e-6
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -158,15 +171,11 @@ def test_functions_without_torch_code_are_those_of_rows() -> None:
 @pytest.fixture
 def own_rows() -> Iterator[None]:
     """The registry as before, afterwards."""
-    by_key()
-    rows, indexed = dict(registry._rows), set(registry._indexed)
-    keys = {order: dict(known) for order, known in registry._by_key.items()}
+    rows = dict(registry._rows)
     yield
     registry._rows.clear()
     registry._rows.update(rows)
-    registry._by_key.update(keys)
-    registry._indexed.clear()
-    registry._indexed.update(indexed)
+    kinds.forget()
 
 
 REFUSED = {
@@ -190,19 +199,22 @@ def test_a_bad_row_is_refused_with_file_and_line(case: str, own_rows: None) -> N
     assert "new" not in registry._rows
 
 
-def test_a_row_for_a_function_that_has_one_is_refused(own_rows: None) -> None:
-    identity("again", "y.T @ M.T @ y", wrt="y", gradient="(M + M.T) @ y", shapes="y: k, M: k k", source="none")
-    with pytest.raises(
-        ValueError,
-        match=r"test_identities\.py:\d+: 'again' is the same function as 'quadratic form' in .*vectors\.py:\d+",
-    ):
-        by_key()
+@pytest.mark.parametrize(
+    "spelled", [("y.T @ M.T @ y", "y: k, M: k k"), ("y.T @ M @ y", "y: n, M: n n")], ids=["turned", "the same"]
+)
+def test_a_row_for_a_function_that_has_one_is_refused(spelled: tuple[str, str], own_rows: None) -> None:
+    function, shapes = spelled
+    identity("again", function, wrt="y", gradient="(M + M.T) @ y", shapes=shapes, source="none")
+    (said,) = kinds.clashes()
+    assert re.match(
+        r".*test_identities\.py:\d+: 'again' is the same function as 'quadratic form' in .*vectors\.py:\d+", said
+    )
 
 
 def test_shapes_that_clash_are_refused_when_the_row_is_read(own_rows: None) -> None:
     identity("clash", "x.T @ A @ x", wrt="x", gradient="(A + A.T) @ x", shapes="x: n, A: m n", source="none")
-    with pytest.raises(ValueError, match=r"test_identities\.py:\d+: 'clash': x\.T @ A @ x: "):
-        by_key()
+    (said,) = kinds.clashes()
+    assert re.match(r".*test_identities\.py:\d+: 'clash': x\.T @ A @ x: ", said)
 
 
 FAULTS = {

@@ -11,13 +11,13 @@ that clash, two rows for one function) is refused then.  Sources: "Matrix Cookbo
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import import_module
+from symtable import SymbolTable, symtable
 from typing import Any
 
 from ..canonical import Pattern, pattern
@@ -38,7 +38,8 @@ class Identity:
     `function` and `gradient` are torch expressions in the names of `shapes` ("x: n, A: n n"); where `order` is 2, what
     is called the gradient is the Hessian.  `conditions` say when the rule holds, `simpler` what the gradient becomes
     under a further condition ("A symmetric"), `structured` what it becomes for a variable of that kind, differentiated
-    by its free entries alone.
+    by its free entries alone.  `given` are conditions that have to be declared of the user's arguments, or the function
+    is another identity: with an orthogonal Q, xᵀ Qᵀ Q x is a squared norm.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Identity:
     source: str
     order: int = 1
     conditions: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()  # some of the conditions
     simpler: Mapping[str, str] = field(default_factory=dict)
     structured: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
@@ -66,8 +68,11 @@ class Identity:
                 code = re.sub(_WORD.format(word), text, code)
             return code
 
+        function = put(self.function)
+        used = {name: shape for name, shape in self.shapes.items() if name in _names(function)}
+        shapes = {name: tuple(words.get(str(size), size) for size in shape) for name, shape in used.items()}
         return replace(
-            self, function=put(self.function), gradient=put(self.gradient), each=(),
+            self, function=function, gradient=put(self.gradient), shapes=shapes, each=(),
             simpler={condition: put(code) for condition, code in self.simpler.items()},
             structured={kind: put(code) for kind, code in self.structured.items()},
         )  # fmt: skip
@@ -112,8 +117,6 @@ class Identity:
 
 
 _rows: dict[str, Identity] = {}
-_by_key: dict[int, dict[bytes, Identity]] = {1: {}, 2: {}}
-_indexed: set[str] = set()
 
 
 def identity(
@@ -126,6 +129,7 @@ def identity(
     shapes: str,
     source: str,
     conditions: tuple[str, ...] = (),
+    given: tuple[str, ...] = (),
     simpler: Mapping[str, str] | None = None,
     structured: Mapping[str, str] | None = None,
     note: str = "",
@@ -133,7 +137,7 @@ def identity(
 ) -> None:
     """Enter a row: the gradient (or Jacobian) of a function, or its Hessian.
 
-    `each` states the row for several numbers or functions, put in for a word: `each=values(k="4 5 6")`.
+    `each` states the row for several numbers, functions or sizes, put in for a word: `each=values(k="4 5 6")`.
     Raises ValueError, naming file and line, for a name taken, a symbol without use or a shape missing.
     """
     caller = sys._getframe(1)
@@ -144,10 +148,11 @@ def identity(
     if bool(gradient) == bool(hessian):
         raise ValueError(f"{place}: {name!r} needs a gradient or a Hessian")
     row = Identity(
-        name, function, wrt, gradient or hessian, parsed, source, 2 if hessian else 1, conditions,
+        name, function, wrt, gradient or hessian, parsed, source, 2 if hessian else 1, (*given, *conditions), given,
         simpler or {}, structured or {}, note, tuple(each), place,
     )  # fmt: skip
-    words = [text for one in each for text in one.values()]
+    sizes = {size for shape in parsed.values() for size in shape}
+    words = [text for one in each for word, text in one.items() if word not in sizes]
     used = (_symbols(function) - {word for one in each for word in one}) | _symbols(*words)
     if used != set(parsed) or wrt not in parsed:
         raise ValueError(f"{place}: {name!r} uses {sorted(used)}, its shapes name {sorted(parsed)}, wrt is {wrt!r}")
@@ -172,9 +177,13 @@ def _symbols(*codes: str) -> set[str]:
 
 @cache
 def _names(code: str) -> frozenset[str]:
-    nodes = list(ast.walk(ast.parse(code, mode="eval")))
-    bound = {node.arg for node in nodes if isinstance(node, ast.arg)}
-    return frozenset(node.id for node in nodes if isinstance(node, ast.Name)) - bound
+    return _free(symtable(code, "row", "eval"))
+
+
+def _free(scope: SymbolTable) -> frozenset[str]:
+    """The names that code reads and no lambda in it binds."""
+    own = (symbol.get_name() for symbol in scope.get_symbols() if not symbol.is_local())
+    return frozenset(own).union(*map(_free, scope.get_children()))
 
 
 def _parsed(shapes: str) -> dict[str, tuple[Size, ...]]:
@@ -198,22 +207,6 @@ def count() -> int:
     return len(_rows) if _rows else len(identities())
 
 
-def by_key(order: int = 1) -> Mapping[bytes, Identity]:
-    """The rows for derivatives of this order by the canonical key of their pattern.
-
-    Raises ValueError where two rows have one key.
-    """
-    for row in identities():
-        if row.name in _indexed:
-            continue
-        for instance in row.instances:
-            other = _by_key[row.order].setdefault(instance.pattern.key, instance)
-            if other is not instance:
-                raise ValueError(f"{row.place}: {row.name!r} is the same function as {other.name!r} in {other.place}")
-        _indexed.add(row.name)
-    return _by_key[order]
-
-
 def enter(row: Identity) -> None:
     """Add a row of the user's, for this session.  It has been verified, and has a name and a function of its own."""
     identities()  # those of the package come first
@@ -223,10 +216,6 @@ def enter(row: Identity) -> None:
 def drop(name: str) -> None:
     """Take such a row out again."""
     del _rows[name]
-    _indexed.discard(name)
-    for known in _by_key.values():
-        for key in [key for key, row in known.items() if row.name == name]:
-            del known[key]
 
 
 def __getattr__(name: str) -> Any:
@@ -238,4 +227,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["Identity", "by_key", "count", "identities", "identity", "values"]
+__all__ = ["Identity", "count", "identities", "identity", "values"]

@@ -18,7 +18,13 @@ identity("determinant of Xᵀ A X", "torch.linalg.det(X.T @ A @ X)", wrt="X",
          shapes="X: m n, A: m m", conditions=("m >= n",),
          simpler={"A symmetric": "2 * torch.linalg.det(X.T @ A @ X) * A @ X @ torch.linalg.inv(X.T @ A @ X)",
                   "X square": "2 * torch.linalg.det(X.T @ A @ X) * torch.linalg.inv(X).T"},
-         source="Matrix Cookbook (52), (53) and (54)")
+         source="Matrix Cookbook (54)")
+identity("determinant of Xᵀ A X, A symmetric", "torch.linalg.det(X.T @ A @ X)", wrt="X",
+         gradient="2 * torch.linalg.det(X.T @ A @ X) * A @ X @ torch.linalg.inv(X.T @ A @ X)",
+         shapes="X: m n, A: m m", given=("A symmetric",), conditions=("m >= n",), source="Matrix Cookbook (53)")
+identity("determinant of Xᵀ A X, X square", "torch.linalg.det(X.T @ A @ X)", wrt="X",
+         gradient="2 * torch.linalg.det(X.T @ A @ X) * torch.linalg.inv(X).T",
+         shapes="X: n n, A: n n", conditions=("X invertible",), source="Matrix Cookbook (52)")
 identity("determinant of the Gram matrix", "torch.linalg.det(X.T @ X)", wrt="X",
          gradient="2 * torch.linalg.det(X.T @ X) * X @ torch.linalg.inv(X.T @ X)",
          shapes="X: m n", conditions=("m >= n",), source="Matrix Cookbook (53), A = I")

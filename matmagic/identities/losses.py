@@ -4,6 +4,7 @@ Factors such as ½ and 1/m, which many texts put in front, are left to the match
 """
 
 from . import identity
+from .norms import SIDES
 
 # fmt: off
 identity("least squares", "((A @ x - b) ** 2).sum()", wrt="x", gradient="2 * A.T @ (A @ x - b)",
@@ -36,17 +37,13 @@ identity("least absolute deviations", "(A @ x - b).abs().sum()", wrt="x", gradie
          shapes="x: n, A: m n, b: m", conditions=("residuals nonzero",), source="chain rule with the l1 norm")
 identity("least squares by the matrix", "((X @ a - b) ** 2).sum()", wrt="X",
          gradient="2 * (X @ a - b) @ a.T", shapes="X: m n, a: n, b: m", source="Matrix Cookbook (88), W = I")
-identity("least squares (matrix unknown)", "((A @ X - B) ** 2).sum()", wrt="X",
-         gradient="2 * A.T @ (A @ X - B)", shapes="X: n k, A: m n, B: m k", source="Matrix Cookbook (119)")
-identity("least squares (right factor)", "((X @ A - B) ** 2).sum()", wrt="X", gradient="2 * (X @ A - B) @ A.T",
-         shapes="X: m n, A: n k, B: m k", source="Matrix Cookbook (119)")
-identity("least squares (transposed unknown)", "((A @ X.T - B) ** 2).sum()", wrt="X",
-         gradient="2 * (A @ X.T - B).T @ A", shapes="X: n k, A: m k, B: m n", source="Matrix Cookbook (119) with (44)")
-identity("mean squared error (matrix unknown)", "((A @ X - B) ** 2).mean()", wrt="X",
-         gradient="2 * A.T @ (A @ X - B) / (A.shape[0] * X.shape[1])", shapes="X: n k, A: m n, B: m k",
+identity("least squares (matrix unknown)", "(residual ** 2).sum()", wrt="X", gradient="2 * slope",
+         shapes="X: n k, A: p q, B: r s", each=SIDES, source="Matrix Cookbook (119)")
+identity("mean squared error (matrix unknown)", "(residual ** 2).mean()", wrt="X",
+         gradient="2 * slope / (B.shape[0] * B.shape[1])", shapes="X: n k, A: p q, B: r s", each=SIDES,
          source="Matrix Cookbook (119)")
-identity("ridge regression (matrix unknown)", "((A @ X - B) ** 2).sum() + c * (X ** 2).sum()", wrt="X",
-         gradient="2 * A.T @ (A @ X - B) + 2 * c * X", shapes="X: n k, A: m n, B: m k, c: ",
+identity("ridge regression (matrix unknown)", "(residual ** 2).sum() + c * (X ** 2).sum()", wrt="X",
+         gradient="2 * slope + 2 * c * X", shapes="X: n k, A: p q, B: r s, c: ", each=SIDES,
          source="Matrix Cookbook (119) and (132)")
 identity("least squares by the bias", "((x.T - A) ** 2).sum()", wrt="x",
          gradient="2 * (x.T - A).sum(0)[:, None]", shapes="x: k, A: m k", source="Matrix Cookbook (85), for each row")

@@ -2,6 +2,11 @@
 
 from . import identity, values
 
+SIDES = (  # an unknown matrix on the right of A, and on its left
+    {"residual": "(A @ X - B)", "slope": "(A.T @ (A @ X - B))", "p": "m", "q": "n", "r": "m", "s": "k"},
+    {"residual": "(X @ A - B)", "slope": "((X @ A - B) @ A.T)", "p": "k", "q": "m", "r": "n", "s": "m"},
+)
+
 # fmt: off
 identity("Euclidean norm", "torch.norm(x)", wrt="x", gradient="x / torch.norm(x)",
          shapes="x: n", conditions=("x nonzero",), source="Matrix Cookbook (129), a = 0")
@@ -65,6 +70,6 @@ identity("maximum norm", "torch.amax(x.abs())", wrt="x", gradient="torch.sign(x)
          shapes="x: n", conditions=("one entry is largest",), source="derivative of the maximum")
 identity("l1 distance", "(x - a).abs().sum()", wrt="x", gradient="torch.sign(x - a)",
          shapes="x: n, a: n", conditions=("x and a differ in each entry",), source="derivative of the absolute value")
-identity("Frobenius norm of a residual", "torch.norm(A @ X - B)", wrt="X",
-         gradient="A.T @ (A @ X - B) / torch.norm(A @ X - B)", shapes="X: n k, A: m n, B: m k",
-         conditions=("A X differs from B",), source="chain rule with Matrix Cookbook (119)")
+identity("Frobenius norm of a residual", "torch.norm(residual)", wrt="X", gradient="slope / torch.norm(residual)",
+         shapes="X: n k, A: p q, B: r s", each=SIDES, conditions=("the residual nonzero",),
+         source="chain rule with Matrix Cookbook (119)")

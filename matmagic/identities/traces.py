@@ -38,6 +38,14 @@ identity("trace of a product", "torch.trace(X @ A)", wrt="X", gradient="A.T", sh
          source="Matrix Cookbook (100), (139) for symmetric and (142) for diagonal X")
 identity("trace of A X B", "torch.trace(A @ X @ B)", wrt="X", gradient="A.T @ B.T",
          shapes="X: m n, A: k m, B: n k", source="Matrix Cookbook (101)")
+identity("inner product of matrices", "(A * X).sum()", wrt="X", gradient="A", shapes="X: m n, A: m n",
+         source="Matrix Cookbook (103) and (104)", note="⟨A, X⟩ = tr(Aᵀ X) = tr(A Xᵀ)")
+identity("trace of A Xᵀ B", "torch.trace(A @ X.T @ B)", wrt="X", gradient="B @ A",
+         shapes="X: m n, A: k n, B: m k", source="Matrix Cookbook (102)")
+identity("inner product with A X", "((A @ X) * Y).sum()", wrt="X", gradient="A.T @ Y",
+         shapes="X: n k, A: m n, Y: m k", source="Matrix Cookbook (101)", note="⟨A X, Y⟩ = ⟨X, Aᵀ Y⟩: the adjoint of X ↦ A X")
+identity("inner product with X A", "((X @ A) * Y).sum()", wrt="X", gradient="Y @ A.T",
+         shapes="X: m n, A: n k, Y: m k", source="Matrix Cookbook (101)", note="⟨X A, Y⟩ = ⟨X, Y Aᵀ⟩: the adjoint of X ↦ X A")
 identity("square of the trace", "torch.trace(X) ** 2", wrt="X", gradient="2 * torch.trace(X) * torch.eye(X.shape[0])",
          shapes="X: n n", source="Matrix Cookbook (120)",
          note="tr(X kron X) is the same function")

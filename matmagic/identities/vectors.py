@@ -9,8 +9,6 @@ identity("linear form", "a.T @ x", wrt="x", gradient="a",
          shapes="x: n, a: n", source="Matrix Cookbook (69)")
 identity("linear map", "A @ x", wrt="x", gradient="A",
          shapes="x: n, A: m n", source="Matrix calculus, vector by vector")
-identity("affine map", "A @ x + b", wrt="x", gradient="A",
-         shapes="x: n, A: m n, b: m", source="Matrix calculus, vector by vector")
 identity("identity map", "1 * x", wrt="x", gradient="torch.eye(x.shape[0])",
          shapes="x: n", source="Matrix calculus, vector by vector")
 identity("diagonal scaling", "w * x", wrt="x", gradient="torch.diag(w.squeeze(1))",
@@ -23,6 +21,11 @@ identity("multiple of the squared norm", "c * x.T @ x", wrt="x", gradient="2 * c
          shapes="x: n, c: ", source="Matrix Cookbook (131)")
 identity("quadratic form", "x.T @ A @ x", wrt="x", gradient="(A + A.T) @ x",
          shapes="x: n, A: n n", simpler={"A symmetric": "2 * A @ x"}, source="Matrix Cookbook (81)")
+identity("quadratic form with a symmetric matrix", "x.T @ A @ x", wrt="x", gradient="2 * A @ x",
+         shapes="x: n, A: n n", given=("A symmetric",), source="Matrix Cookbook (81), B symmetric")
+identity("squared norm of an orthogonal map", "x.T @ Q.T @ Q @ x", wrt="x", gradient="2 * x",
+         shapes="x: n, Q: m n", given=("Q orthonormal-columns",), conditions=("m >= n",),
+         source="Matrix Cookbook (131) and (81), Qᵀ Q = I")
 identity("quadratic plus linear", "x.T @ A @ x + b.T @ x", wrt="x", gradient="(A + A.T) @ x + b",
          shapes="x: n, A: n n, b: n", simpler={"A symmetric": "2 * A @ x + b"}, source="Matrix Cookbook (97)")
 identity("weighted sum of squares", "(w * x ** 2).sum()", wrt="x", gradient="2 * w * x",
@@ -48,10 +51,13 @@ identity("Rayleigh quotient", "(x.T @ A @ x) / (x.T @ x)", wrt="x",
          source="quotient rule with Matrix Cookbook (81)")
 identity("square of a scalar", "t ** 2", wrt="t", gradient="2 * t",
          shapes="t: ", source="power rule")
-identity("quadratic polynomial", "x ** 2 + c * x", wrt="x", gradient="2 * x + c",
-         shapes="x: , c: ", source="power rule and linearity")
-identity("affine function of a scalar", "c * x + d", wrt="x", gradient="c",
-         shapes="x: , c: , d: ", source="linearity")
+identity("polynomial of a scalar", "whole", wrt="x", gradient="slope", shapes="x: , c: , d: , e: ",
+         each=({"whole": "c * x + d", "slope": "c"},
+               {"whole": "x ** 2 + c * x", "slope": "2 * x + c"},
+               {"whole": "c * x ** 2 + d * x", "slope": "2 * c * x + d"},
+               {"whole": "x ** 3 + c * x ** 2 + d * x", "slope": "3 * x ** 2 + 2 * c * x + d"},
+               {"whole": "c * x ** 3 + d * x ** 2 + e * x", "slope": "3 * c * x ** 2 + 2 * d * x + e"}),
+         source="power rule and linearity", note="a partial derivative where c, d and e depend on other variables")
 identity("proportional scalar", "a * t", wrt="t", gradient="a",
          shapes="t: , a: ", source="linearity")
 identity("mean of entries", "x.mean()", wrt="x", gradient="torch.ones_like(x) / x.shape[0]",
