@@ -48,6 +48,7 @@ from .printers.torch_forms import SCALAR, form_of
 from .printers.torch_parts import PRODUCT, size_code
 from .rendering import NoNotation, notation
 from .simplify import simplify, with_names, written_out
+from .sized import sized
 from .state import leave_no_trace
 from .tensor_forms import TOO_LONG, Equation
 from .torch_rows import Axes
@@ -412,7 +413,7 @@ def formulas(
             math = notation(written_out(node))
             form = form_of(like) if like is not None else {0: SCALAR, 1: "n", 2: "m,n"}.get(len(node.shape), "tensor")
             for way in (plan(math), math):
-                yield Formula(math, torch_code(way, axes, shapes, form, variables[0]))
+                yield Formula(sized(math), torch_code(way, axes, shapes, form, variables[0]))
     outer = _counted(trace.axes) if order == 1 else _counted(axes[variables[0]])
     inner = _counted(axes[variables[0]]) if len(variables) == 1 else [(0,)]
     start = sum(map(len, outer))
@@ -421,7 +422,7 @@ def formulas(
         if flat and like is None and len(groups) == 2 and written_size(node) < LONGEST:
             math = stacked(node, groups[0], groups[1])
             if len(text(math)) < TOO_LONG:
-                yield Formula(math, torch_code(math, axes, shapes, "m,n"))
+                yield Formula(sized(math), torch_code(math, axes, shapes, "m,n"))
     with suppress(ValueError):
         code = index_code(node, axes, shapes, variables[0])
         if like is not None:
@@ -444,7 +445,7 @@ def statement(trace: Trace) -> Math | None:
     if written_size(trace.node) > LONGEST:
         return None
     try:
-        return laid_out(trace.node, trace.axes, collect=False)
+        return sized(laid_out(trace.node, trace.axes, collect=False))
     except NoNotation:
         return None
 

@@ -23,6 +23,7 @@ from .printers.names import text_name
 from .printers.text import text
 from .printers.torch_code import torch_code
 from .printers.torch_parts import Shapes
+from .sized import sized
 from .trace import Trace, leaf_values
 
 TOLERANCE = 1e-9  # relative to the largest entry
@@ -44,7 +45,7 @@ class Entries:
         if any(len(group) > 1 for group in axes):
             return None
         try:
-            math = entrywise(self.derivative)
+            math = sized(entrywise(self.derivative), self.derivative.shape)
         except ValueError:
             return None
         return None if len(text(math)) > TOO_LONG or self.misread(math) else math

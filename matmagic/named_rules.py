@@ -20,11 +20,13 @@ from .expr import (
     Product,
     Sum,
     add,
+    broadcast,
     elementwise,
     permute,
     power,
     product,
     scale,
+    size_of,
 )
 from .functions import number_in
 from .matrix_functions import of
@@ -221,18 +223,19 @@ def without_axis(labels: Labels, axis: int) -> Labels:
 
 
 def shifted(node: Node) -> Node | None:
-    """softmax(u + c 𝟏) = softmax(u), logsumexp(u + c 𝟏) = logsumexp(u) + c"""
+    """softmax(u + c 𝟏) = softmax(u), logsumexp(u + c 𝟏) = logsumexp(u) + c; softmax(c 𝟏) = 𝟏 / n, logsumexp(0) = log n"""
     if not isinstance(node, Call) or node.function not in ("softmax", "logsumexp"):
         return None
     (u,) = node.args
-    if not isinstance(u, Sum) or len(u.terms) < 2:
-        return None
+    terms = u.terms if isinstance(u, Sum) else ((1, u),)
     last = len(u.shape) - 1
-    even = [(c, t) for c, t in u.terms if isinstance(t, Product) and all(last not in own for _, own in t.factors)]
-    rest = [term for term in u.terms if term not in even]
-    if not even or not rest:
+    even = [(c, t) for c, t in terms if isinstance(t, Product) and all(last not in own for _, own in t.factors)]
+    rest = [term for term in terms if term not in even]
+    if rest and not even:
         return None
-    inner = of(node.function, add(rest, u.shape))
+    count = size_of(u.shape[-1])
+    equal = power(count, -1) if node.function == "softmax" else elementwise("log", count)
+    inner = of(node.function, add(rest, u.shape)) if rest else broadcast(equal, node.shape)
     if node.function == "softmax":
         return inner
     return add([(1, inner), *((c, _one_of(t)) for c, t in even if isinstance(t, Product))], node.shape)

@@ -59,9 +59,10 @@ class Letter(Math):
 
 @dataclass(frozen=True)
 class Ones(Math):
-    """The vector of ones."""
+    """The vector of ones; `sized`, here and below, where its size has to be written."""
 
     size: Size
+    sized: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Identity(Math):
     """I"""
 
     size: Size
+    sized: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Unit(Math):
 
     size: Size
     position: Size
+    sized: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Zero(Math):
     """The zero of this shape."""
 
     shape: tuple[Size, ...]
+    sized: bool = False
 
 
 @dataclass(frozen=True)
@@ -285,6 +289,7 @@ class SumOver(Math):
     indices: tuple[str, ...]
     sizes: tuple[Size, ...]
     of: Math
+    sized: bool = False
 
 
 @dataclass(frozen=True)
@@ -296,6 +301,7 @@ class Over(Math):
     size: Size
     args: tuple[Math, ...]
     vector: bool
+    sized: bool = False
 
 
 @dataclass(frozen=True)

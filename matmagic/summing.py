@@ -71,6 +71,8 @@ def scalar_term(scalars: Sequence[Math], body: Math | None) -> Term:
         match s:
             case Num(value=value):
                 coefficient = exact(coefficient * value)
+            case Pow(base=Num(value=value), exponent=p) if abs(p) == 1:
+                coefficient = exact(coefficient * value if p > 0 else coefficient / value)
             case Times() | Quotient():
                 inner = scalar_term(scalar_factors(s), None)
                 coefficient = exact(coefficient * inner.coefficient)

@@ -49,6 +49,7 @@ from .printers.torch_code import torch_code
 from .printers.torch_parts import Shapes
 from .rendering import NoNotation
 from .simplify import simplify
+from .sized import sized
 from .torch_rows import Axes
 from .trace import Trace
 from .walk import ordered, written_size
@@ -217,7 +218,7 @@ class TensorForms:
         if self.increment not in inside or len(text(math)) > TOO_LONG:
             raise NoNotation("zero, or too long")
         code = self.code(math, ("()", "n", "m,n")[rank(math)])
-        return Equation(left, words, math, code, self.increment.name, matrix, where)
+        return Equation(left, words, sized(math), code, self.increment.name, matrix, where)
 
     def left(self) -> tuple[str, str]:
         """df in LaTeX and text, "d loss" for a function with a long name."""

@@ -80,10 +80,10 @@ TABLE = {
     ("(x ** 3).sum()", "x: n", "x"): ("𝟏ᵀ x^⊙3", "3 x^⊙2", r"3 x^{\odot 2}"),
     ("(x ** 5).sum()", "x: n", "x"): ("𝟏ᵀ x^⊙5", "5 x^⊙4", r"5 x^{\odot 4}"),
     ("(w * x ** 2).sum()", "x: n, w: n", "x"): ("wᵀ x^⊙2", "2 w ⊙ x", r"2 w \odot x"),
-    ("x.sum()", "x: n", "x"): ("𝟏ᵀ x", "𝟏", "𝟏"),
-    ("x.sum() ** 2", "x: n", "x"): ("(𝟏ᵀ x)²", "2(𝟏ᵀ x) 𝟏", r"2 (𝟏^{\top} x) 𝟏"),
-    ("x.mean()", "x: n", "x"): ("𝟏ᵀ x / n", "𝟏 / n", r"\frac{𝟏}{n}"),
-    ("X.sum()", "X: m n", "X"): ("𝟏ᵀ X 𝟏", "𝟏 𝟏ᵀ", r"𝟏 𝟏^{\top}"),
+    ("x.sum()", "x: n", "x"): ("𝟏ᵀ x", "𝟏", r"\mathbf{1}"),
+    ("x.sum() ** 2", "x: n", "x"): ("(𝟏ᵀ x)²", "2(𝟏ᵀ x) 𝟏", r"2 (\mathbf{1}^{\top} x) \mathbf{1}"),
+    ("x.mean()", "x: n", "x"): ("𝟏ᵀ x / n", "𝟏 / n", r"\frac{\mathbf{1}}{n}"),
+    ("X.sum()", "X: m n", "X"): ("𝟏ᵀ X 𝟏", "𝟏 𝟏ᵀ", r"\mathbf{1} \mathbf{1}^{\top}"),
     ("(x @ x) ** 2", "x: n", "x"): ("(xᵀ x)²", "4(xᵀ x) x", r"4 (x^{\top} x) x"),
     ("(a @ x) * (x @ b)", "x: n, a: n, b: n", "x"): (
         "(aᵀ x)(xᵀ b)",
@@ -166,7 +166,7 @@ TABLE = {
     ("(t * x) @ (t * x)", "t:, x: n", "t"): ("t² xᵀ x", "2 t xᵀ x", r"2 t x^{\top} x"),
     ("-x @ A @ x", "x: n, A: n n", "x"): ("−xᵀ A x", "−(A + Aᵀ) x", r"-(A + A^{\top}) x"),
     ("torch.trace(A @ X.T @ X)", "A: n n, X: m n", "X"): ("tr(A Xᵀ X)", "X (A + Aᵀ)", r"X \, (A + A^{\top})"),
-    ("x - x.mean()", "x: n", "x"): ("x − (𝟏ᵀ x) 𝟏 / n", "I − 𝟏 𝟏ᵀ / n", r"I - \frac{𝟏 𝟏^{\top}}{n}"),
+    ("x - x.mean()", "x: n", "x"): ("x − (𝟏ᵀ x) 𝟏 / n", "I − 𝟏 𝟏ᵀ / n", r"I - \frac{\mathbf{1} \mathbf{1}^{\top}}{n}"),
 }
 
 

@@ -177,7 +177,7 @@ AMBIGUOUS = [
     ("log t s2", {}, "log(t) s2", "log(t s2)"),
     ("tr B B", {}, "tr(B) B", "tr(B B)"),
     ("Wx", {"Wx": "Wx", "W": "W"}, "Wx as Wx", "Wx as W x"),
-    ("t^T", {"T": "T"}, "^T as the transpose", "to the power T"),
+    ("B^T", {"T": "T"}, "^T as the transpose", "to the power T"),
     ("σ(t)", {"sigma": "t"}, "the argument σ", "σ as a function"),
     ("x₁", {}, "x_1 as a name", "x_1 as an entry of x"),
 ]
@@ -185,11 +185,11 @@ AMBIGUOUS = [
 
 @pytest.mark.parametrize("text, more, one, other", AMBIGUOUS)
 def test_two_readings_are_an_error_that_shows_both(text: str, more: dict[str, str], one: str, other: str) -> None:
-    values = {**V, "W": V["B"], "Wx": V["x"] + 1, "T": V["s2"]}
+    values = {**V, "W": V["B"], "Wx": V["x"] + 1, "T": torch.tensor(2.0, dtype=DOUBLE)}
     values |= {"sigma": V["s2"], "x1": V["t"]}
     known = Known((*V, *more), tuple(SIZES))
     with pytest.raises(OptionError, match="can be read in two ways") as caught:
-        read(text, known).value(values, SIZES, lambda: ())
+        read(text, known).value(values, SIZES)
     lines = str(caught.value).splitlines()
     assert lines[1].strip() == text and len(lines) <= 6
     assert one in lines[2] and other in lines[3]

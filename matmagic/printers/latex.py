@@ -74,7 +74,7 @@ from .levels import (
 )
 from .names import by_columns, joined, latex_increment, latex_name, latex_size, places
 
-NAME_AT_END = r"(?:(?<!\^\{)\\[A-Za-z]+|[A-Za-z]|_\{[^{}]*\}|\U0001d7cf)$"  # C (x + y) would read as a call
+NAME_AT_END = r"(?:(?<!\^\{)\\[A-Za-z]+|[A-Za-z]|_\{[^{}]*\}|\\mathbf\{1\})$"  # C (x + y) would read as a call
 
 
 def latex(math: Math) -> str:
@@ -146,13 +146,15 @@ def _print(math: Math) -> tuple[str, int]:
         case Letter(letter=letter):
             return latex_size(letter), ATOM if str(letter).isidentifier() else SUM
         case Ones():
-            return "\U0001d7cf", ATOM
-        case Identity():
-            return "I", ATOM
+            return rf"\mathbf{{1}}{_sized(math)}", ATOM
+        case Identity(sized=sized):
+            return f"I{_sized(math)}", POWER if sized else ATOM
+        case Unit(size=size, position=k, sized=True):
+            return f"(I_{{{latex_size(size)}}})_{{:,{latex_size(plus(k, 1))}}}", ATOM
         case Unit(position=k):
             return f"e_{{{latex_size(plus(k, 1))}}}", ATOM
-        case Zero():
-            return "0", ATOM
+        case Zero(shape=shape, sized=sized):
+            return f"0_{{{latex_size(shape[0])}}}" if sized else "0", ATOM
         case Transpose() | MatrixPower() | Inverse():
             return _scripted(math), POWER
         case Pow():
@@ -211,11 +213,13 @@ def _function(math: Math) -> tuple[str, int]:
             by_rows = rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes
             name, mark = FUNCTIONS_OF_MATRICES[function].latex, r"_{\mathrm{rows}}" if by_rows else ""
             return called(name, [inline(a) for a in args], mark, by_rows, _enclosed), CALLED.get(function, ATOM)
-        case Over(function=function, index=index, args=args):
+        case Over(function=function, index=index, size=size, args=args, sized=sized):
+            mark = rf"_{{{index} \le {latex_size(size)}}}" if sized else f"_{{{index}}}"
             name = FUNCTIONS_OF_MATRICES[function].latex
-            return called(name, [inline(a) for a in args], f"_{{{index}}}", enclosed=_enclosed), CALLED.get(
-                function, ATOM
-            )
+            return called(name, [inline(a) for a in args], mark, enclosed=_enclosed), CALLED.get(function, ATOM)
+        case SumOver(indices=indices, sizes=sizes, of=of, sized=True):
+            sums = [rf"\sum_{{{i}=1}}^{{{latex_size(size)}}} " for i, size in zip(indices, sizes, strict=True)]
+            return f"{''.join(sums)}{at_least(of, PRODUCT)}", PRODUCT
         case SumOver(indices=indices, of=of):
             return rf"\sum_{{{','.join(indices)}}} {at_least(of, PRODUCT)}", PRODUCT
         case Holds(left=left, relation=relation, right=right):
@@ -227,6 +231,11 @@ def _function(math: Math) -> tuple[str, int]:
             shown = latex(labels)
             return rf"\operatorname{{onehot}}({shown})" if rank(labels) else f"e_{{{shown}}}", ATOM
     raise TypeError(type(math).__name__)
+
+
+def _sized(math: Ones | Identity) -> str:
+    """The size below 𝟏 or I, where it has to be written."""
+    return f"_{{{latex_size(math.size)}}}" if math.sized else ""
 
 
 def _script_base(math: Math) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..notation import Called, Chain, Hadamard, Indexed, Math, Num, Plus, Quotient, SumOver, rank
+from ..notation import Called, Chain, Hadamard, Indexed, Math, Num, Plus, Quotient, SumOver, Zero, rank
 from ..summing import is_negative, negated
 from ..writing import constant_of
 
@@ -66,7 +66,7 @@ def near(value: Fraction | float) -> Fraction | float:
 def beside(args: tuple[Math, ...]) -> tuple[Math, ...]:
     """The arguments of a function of several: c for c 𝟏 beside one whose entries differ."""
     plain = tuple(constant_of(a) for a in args)
-    return args if all(rank(a) == 0 for a in plain) else plain
+    return args if all(rank(a) == 0 or isinstance(a, Zero) for a in plain) else plain
 
 
 def compared(math: Math) -> tuple[Math, str, Math]:

@@ -132,14 +132,16 @@ def _print(math: Math) -> tuple[str, int]:
             return text_name(name), ATOM
         case Letter(letter=letter):
             return text_size(letter), ATOM if str(letter).isidentifier() else SUM
-        case Ones():
-            return "𝟏", ATOM
-        case Identity():
-            return "I", ATOM
+        case Ones(size=size, sized=sized):
+            return f"𝟏{subscript(text_size(size)) if sized else ''}", ATOM
+        case Identity(size=size, sized=sized):
+            return (f"I{subscript(text_size(size))}", POWER) if sized else ("I", ATOM)
+        case Unit(size=size, position=k, sized=True):
+            return f"(I{subscript(text_size(size))})_{{:,{text_size(plus(k, 1))}}}", ATOM
         case Unit(position=k):
             return f"e{subscript(text_size(plus(k, 1)))}", ATOM
-        case Zero():
-            return "0", ATOM
+        case Zero(shape=shape, sized=sized):
+            return f"0{subscript(text_size(shape[0])) if sized else ''}", ATOM
         case Transpose() | MatrixPower() | Inverse():
             return _scripted(math), POWER
         case Pow(base=base, exponent=p, entrywise=entrywise):
@@ -178,8 +180,9 @@ def _function(math: Math) -> tuple[str, int]:
             left, relation, right = compared(inner)
             return f"where({text(left)} {relation} {text(right)}, {', '.join(map(text, beside(tuple(choices))))})", ATOM
         case Apply(function="pow", args=(base, exponent)):
-            mark = "^⊙" if rank(base) else "^"
-            return f"{at_least(base, ATOM)}{mark}{at_least(constant_of(exponent), ATOM)}", POWER
+            mark, raised = "^⊙" if rank(base) else "^", at_least(constant_of(exponent), ATOM)
+            raised = raised if len(raised) == 1 or raised[0] == "(" else f"({raised})"
+            return f"{at_least(base, ATOM)}{mark}{raised}", POWER
         case Apply(function=function, args=args):
             return f"{FUNCTIONS[function].text}({', '.join(map(text, beside(args)))})", ATOM
         case Trace(of=of):
@@ -194,9 +197,15 @@ def _function(math: Math) -> tuple[str, int]:
             by_rows = rank(args[0]) > FUNCTIONS_OF_MATRICES[function].takes
             name, mark = FUNCTIONS_OF_MATRICES[function].text, "_rows" if by_rows else ""
             return called(name, [text(a) for a in args], mark, by_rows), CALLED.get(function, ATOM)
-        case Over(function=function, index=index, args=args):
-            name = FUNCTIONS_OF_MATRICES[function].text
-            return called(name, [text(a) for a in args], f"_{index}"), CALLED.get(function, ATOM)
+        case Over(function=function, index=index, size=size, args=args, sized=sized):
+            name, mark = (
+                FUNCTIONS_OF_MATRICES[function].text,
+                f"_{{{index}≤{text_size(size)}}}" if sized else f"_{index}",
+            )
+            return called(name, [text(a) for a in args], mark), CALLED.get(function, ATOM)
+        case SumOver(indices=indices, sizes=sizes, of=of, sized=True):
+            sums = [f"Σ_{{{i}=1}}^{{{text_size(size)}}} " for i, size in zip(indices, sizes, strict=True)]
+            return f"{''.join(sums)}{at_least(of, PRODUCT)}", PRODUCT
         case SumOver(indices=indices, of=of):
             return f"Σ_{''.join(indices)} {at_least(of, PRODUCT)}", PRODUCT
         case Holds(left=left, relation=relation, right=right):

@@ -112,6 +112,10 @@ class Fitting:
             found.same = number
         self.settle()
 
+    def least_of(self, dim: Dim) -> int:
+        """How long it is at least."""
+        return max((number for own, number in self.least if self.found(own) is self.found(dim)), default=0)
+
     def same(self, a: Shape, b: Shape, what: str) -> Shape:
         """The shape of both; a scalar goes with any."""
         if self.is_scalar(a) or self.is_scalar(b):

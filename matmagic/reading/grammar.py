@@ -235,16 +235,20 @@ class Parser(Scripts):
         if (name, words) in (("I", "0"), ("I", "1"), ("L", "exp"), ("recip", "0")):
             return Part("call", self.arguments(), name + words, token.place)
         if name in ("λ", "q", "u", "v"):
-            position = self.inside(mark, self.index_sum)
-            return Part("call", (*self.arguments(), position), f"{name}_k", token.place)
-        if len(words) == 1 and words in INDICES:
-            axis, outer = self.new_axis(), self.bound.get(words)
-            self.bound[words] = axis
+            position, given = self.inside(mark, self.index_sum), self.arguments()
+            if name in ("u", "v"):
+                return Part("call", (*given, position), f"{name}_k", token.place)
+            whole = Part("call", given, "Q" if name == "q" else name, token.place)
+            return Part("at", (whole, *[Part("slice")] * (name == "q"), position), place=token.place)
+        letter, end = words[:1], [self.inside(mark[2:], self.index_sum)] if words[1:2] == "≤" else []
+        if letter in INDICES and (len(words) == 1 or end):
+            axis, outer = self.new_axis(), self.bound.get(letter)
+            self.bound[letter] = axis
             parts = self.arguments()
-            self.bound.pop(words)
+            self.bound.pop(letter)
             if outer is not None:
-                self.bound[words] = outer
-            return Part("over index", parts, (name, axis), token.place)
+                self.bound[letter] = outer
+            return Part("over index", (*parts, *end), (name, axis, len(parts)), token.place)
         raise Unread(f"{name}_{words} is not known", token.place)
 
     def arguments(self) -> tuple[Part, ...]:
@@ -327,7 +331,7 @@ class Parser(Scripts):
             or self.known.size(token.text, words)
         ):
             ways.append((f"{token.text}_{words} as a name", lambda: self.named(token, words)))
-        if token.text == "Σ" and set(words) <= set(INDICES) and words:
+        if token.text == "Σ" and set(words.partition("=")[0]) <= set(INDICES) and words:
             ways.append(("Σ as a sum", lambda: self.total(token)))
         if self.known.named(token.text) or (token.text, "") in self.defined or self.known.size(token.text):
             ways.append((f"{token.text}_{words} as an entry of {token.text}", lambda: self.single(token)))
@@ -340,7 +344,7 @@ class Parser(Scripts):
         said, read = (
             ways[0] if len(ways) == 1 else ways[self.once(f"{token.text}_{words}", *(said for said, _ in ways))]
         )
-        if "entry of" not in said and "sum" not in said:
+        if not said.endswith((" as a sum", f" as an entry of {token.text}")):
             self.at = after
         return read()
 

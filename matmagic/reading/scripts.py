@@ -80,14 +80,10 @@ class Scripts(Words):
             raise Unread("an exponent is missing", place)
         if words in TURNED and not entrywise:
             letter = words.lstrip("-+")
-            if (
-                letter in ("T", "t")
-                and self.meaning(letter)
-                and self.choose(f"^{letter} as the transpose", f"to the power {letter}")
-            ):
-                pass
-            else:
+            if letter not in ("T", "t") or not self.meaning(letter):
                 return _turned(part, TURNED[words], place)
+            if not self.choose(f"^{letter} as the transpose", f"to the power {letter}"):
+                return replace(_turned(part, TURNED[words], place), value=letter)
         exponent = self.inside(own, self.sum)
         if part.kind == "number" and part.value == math.e and not entrywise:
             return Part("call", (exponent,), "e^", place)
@@ -101,6 +97,8 @@ class Scripts(Words):
         specs = self.positions(own)
         if part.kind in ("ones", "identity") and len(specs) == 1 and specs[0].kind != "slice":
             return replace(part, parts=(specs[0],))
+        if part.kind == "number" and part.value == 0 and len(specs) == 1 and specs[0].kind != "slice":
+            return Part("product", (part, Part("ones", (specs[0],), place=part.place)), place=part.place)
         return Part("at", (part, *specs), place=token.place)
 
     def positions(self, own: list[Token]) -> list[Part]:

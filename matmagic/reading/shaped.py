@@ -70,6 +70,8 @@ class Shaped(Fitting):
         (at,) = part.parts
         if at.kind == "call" and at.value in ("argmax", "argmin"):
             return self.of[at.parts[0]][0], 1
+        if at.kind == "over index":
+            return self.length_of(at.value[1]), 1
         size = Unknown()
         if at.kind in ("size", "sum"):
             with suppress(Misfit):
@@ -205,6 +207,8 @@ class Shaped(Fitting):
 
     def _transpose(self, part: Part) -> Shape:
         (shape,) = self.all(part)
+        if part.value and self.is_scalar(shape):
+            raise Misfit(f"a number to the power {part.value}, which is an argument, not transposed")
         return shape[::-1]
 
     def _power(self, part: Part) -> Shape:
@@ -326,9 +330,11 @@ class Shaped(Fitting):
         return range(first - 1, last if step > 0 else last - 2, step)
 
     def _over_index(self, part: Part) -> Shape:
-        function, axis = part.value
-        if function not in OVER_INDEX or len(part.parts) != 1:
+        function, axis, count = part.value
+        if function not in OVER_INDEX or count != 1:
             raise Misfit(f"{function} over an index is not known")
+        for end in part.parts[1:]:
+            self.bounds.setdefault(axis, []).append((1, self.count(end)))
         self.need(self.is_scalar(self.shape(part.parts[0])), "a number for each index", self.of[part.parts[0]])
         length = self.length_of(axis)
         return ((1, 1), (length, 1), (length, length))[OVER_INDEX[function][0]]
@@ -354,6 +360,20 @@ class Shaped(Fitting):
 
     def ranges(self, count: int) -> list[range]:
         """The values of each index, from 1: as far as there are entries."""
+        first, last = self.ends(count)
+        if HUGE in last:
+            self.settle()
+            self.guess()
+            first, last = self.ends(count)
+        if HUGE in last:
+            raise Misfit("an index whose range is not known")
+        for spec, length in self.uses:
+            if spec.kind == "index" and self.least_of(length) <= last[spec.value]:
+                self.unify(length, last[spec.value])
+        return [range(low, high + 1) for low, high in zip(first, last, strict=True)]
+
+    def ends(self, count: int) -> tuple[list[int], list[int]]:
+        """The first and last values of each index, as far as they are known."""
         first, last = [1] * count, [HUGE] * count
         for axis, given in self.bounds.items():
             for low, high in given:
@@ -365,12 +385,7 @@ class Shaped(Fitting):
             ((axis, step),) = steps.items()
             ends = sorted(((1 - number) / step, (self.number(length) - number) / step))
             first[axis], last[axis] = max(first[axis], math.ceil(ends[0])), min(last[axis], math.floor(ends[1]))
-        if HUGE in last:
-            raise Misfit("an index whose range is not known")
-        for spec, length in self.uses:
-            if spec.kind == "index":
-                self.unify(length, last[spec.value])
-        return [range(low, high + 1) for low, high in zip(first, last, strict=True)]
+        return first, last
 
     def affine(self, part: Part) -> tuple[dict[int, int], int]:
         """An index expression as Σ step · index + number; no steps for any other one."""

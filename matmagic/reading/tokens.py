@@ -32,6 +32,7 @@ IGNORED = frozenset(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle quad qquad displaystyle textstyle "
     "limits nolimits , ; ! : > mathstrut allowbreak".split()
 )
+SPACES = frozenset(", ; : > quad qquad".split()) | frozenset(" \t\n")
 COMMANDS = {
     "cdot": "·", "times": "×", "odot": "⊙", "circ": "⊙", "oslash": "⊘", "otimes": "⊗", "top": "ᵀ", "intercal": "ᵀ",
     "prime": "'", "dagger": "†", "lVert": "‖<", "rVert": ">‖", "Vert": "‖", "|": "‖", "lvert": "|<", "rvert": ">|",
@@ -92,6 +93,7 @@ class _Lexer:
         self.latex = "\\" in text
         self.blank = "~$" if self.latex else "$"
         self.at = 0
+        self.gap = False  # before the next piece
         self.found: list[Token] = []
 
     def whole(self) -> list[Token]:
@@ -99,15 +101,19 @@ class _Lexer:
             self.step()
         return self.found
 
+    def put(self, token: Token) -> None:
+        self.found.append(token)
+        self.gap = False
+
     def skip_spaces(self) -> bool:
         """Whether there is more."""
         while self.at < len(self.text) and (self.text[self.at].isspace() or self.text[self.at] in self.blank):
             self.at += 1
+            self.gap = True
         return self.at < len(self.text)
 
     def add(self, kind: str, text: str, length: int) -> None:
-        before = self.text[self.at - 1 : self.at]
-        self.found.append(Token(kind, text, self.at, before.isspace()))
+        self.put(Token(kind, text, self.at, self.gap))
         self.at += length
 
     def step(self) -> None:
@@ -197,8 +203,11 @@ class _Lexer:
         word, start, length = name[1].rstrip("*") or "*", self.at, len(name[0])
         if word in IGNORED or word.isspace():
             self.at += length
+            gap = self.gap or word in SPACES
             if word in ("left", "right") and self.text[self.at : self.at + 1] == ".":
                 self.at += 1
+            self.skip_spaces()
+            self.gap = gap
         elif word in COMMANDS:
             self.add("symbol", COMMANDS[word], length)
             for _ in range(
@@ -214,7 +223,7 @@ class _Lexer:
             inside = self.group()
             shown = re.sub(r"\\[ ,_;]?", lambda m: "_" if m[0] == r"\_" else "", inside).strip()
             accent = f"{LETTERS.get(shown, shown)}_{word.removeprefix('wide')}" if word in ACCENTS else shown
-            self.found.append(Token("upright", accent, start, True))
+            self.put(Token("upright", accent, start, True))
         elif word in STYLES:
             self.at += length
             self.styled()
@@ -223,7 +232,7 @@ class _Lexer:
             kind = self.group()
             if kind not in ("bmatrix", "pmatrix", "matrix", "smallmatrix"):
                 raise Unread(f"the environment {kind} is not known", start)
-            self.found.append(Token("symbol", word, start))
+            self.put(Token("symbol", word, start))
         else:
             raise Unread(f"\\{word} is not known", start)
 
@@ -251,7 +260,7 @@ class _Lexer:
         elif one[0] == "\\" or is_letter(one[0]):
             letter = LETTERS.get(one[1:], "") if one[0] == "\\" else one
             if letter:
-                self.found.append(Token("letter", letter, start, self.text[start - 1 : start].isspace()))
+                self.put(Token("letter", letter, start, self.gap))
                 self.at += len(inside[0])
 
     def group(self) -> str:

@@ -285,7 +285,7 @@ class Values:
         return places.long()
 
     def _over_index(self, part: Part) -> Tensor:
-        function, axis = part.value
+        function, axis, _ = part.value
         rank, take = OVER_INDEX[function]
         tensor = self.filled(self.value(part.parts[0]), [axis])
         if rank == 0:

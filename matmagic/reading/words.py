@@ -51,6 +51,8 @@ class Words(Cursor):
         """How a word can be read."""
         if token.text in self.known.moved:
             return [(token.text,)]
+        if is_function(token.text) and not self.meaning(token.text) and self.is_bracketed(token.text):
+            return [(token.text,)]
         if token.kind == "upright":
             whole = self.meaning(token.text) or is_function(token.text)
             return [(token.text,)] if whole else []
@@ -110,7 +112,15 @@ class Words(Cursor):
         return "const"
 
     def is_called(self, piece: str) -> bool:
-        """Whether brackets follow, after an index or a power, or any argument for a function that needs none."""
+        """Whether brackets follow, or any argument for a function that needs none."""
+        bare = SYNONYMS.get(piece, piece) in WITHOUT_BRACKETS and not self.meaning(piece)
+        return self.is_bracketed(piece) or (bare and not self.is_entrywise_power())
+
+    def is_entrywise_power(self) -> bool:
+        return [self.next(k).text for k in (1, 2)] == ["^", "⊙"]
+
+    def is_bracketed(self, piece: str) -> bool:
+        """Whether brackets follow, after an index or a power."""
         at = 1
         if piece in MARKED and (self.next(1).text != "_" or self.next(3).text not in MARKED[piece]):
             return False
@@ -129,7 +139,4 @@ class Words(Cursor):
                         break
             else:
                 at += 1
-        if self.next(at).text in ("(", "[") and self.next(at).kind == "symbol":
-            return True
-        name = SYNONYMS.get(piece, piece)
-        return name in WITHOUT_BRACKETS and not self.meaning(piece)
+        return self.next(at).text in ("(", "[") and self.next(at).kind == "symbol"
