@@ -158,7 +158,8 @@ def slopes_of(subject: Subject, inputs: Mapping[str, Tensor]) -> list[Tensor]:
     with suppress(RuntimeError):  # numpy, which autograd refuses, or no graph
         value = call(subject, {**copies(inputs), **{n: leaf.clone() for n, leaf in leaves.items()}})
         mixture = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
-        found = torch.autograd.grad(value, list(leaves.values()), mixture, allow_unused=True)
+        total = (value * mixture).sum()  # torch imports a great deal for a gradient that starts from a tensor
+        found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
         return [g.to_dense() for g in found if g is not None]
     return []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -213,3 +215,15 @@ def test_a_report_in_the_notebook_is_no_argument() -> None:
     parsed = capture.parse("def g(p, r): return p @ r")
     report = check(capture.subject(parsed, names, outcome=capture.run(parsed, names)), Options())
     assert list(report.shapes) == ["p", "r"] and report["r"].text == "p"
+
+
+def test_the_first_check_imports_little() -> None:
+    """torch's own lazy imports take two seconds: none of them is needed."""
+    code = (
+        "import sys, torch; from matmagic import gradcheck\n"
+        "assert gradcheck(lambda x, A: x @ A @ x)['x'].code\n"
+        "late = ('sympy', 'ipywidgets', 'torch.fx.experimental.symbolic_shapes', 'torch._dynamo')\n"
+        "print([name for name in late if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
