@@ -446,7 +446,7 @@ def statement(trace: Trace) -> Math | None:
         return None
     try:
         return sized(laid_out(trace.node, trace.axes, collect=False))
-    except NoNotation:
+    except ValueError:
         return None
 
 

@@ -84,12 +84,18 @@ def sized(math: Math, free: Sequence[Size] = ()) -> Math:
     >>> text(sized(Plus((Ones("n"), x)))), text(sized(Chain((x, Transpose(Ones("m")), Ones("m")))))
     ('𝟏 + x', 'x 𝟏ₘᵀ 𝟏')
     """
+    if any(isinstance(piece, Called) and any(map(_is_zero_matrix, piece.args)) for piece in _all(math)):
+        raise ValueError("a function of a zero matrix, whose shape 0 doesn't tell")
     if not any(isinstance(piece, MARKED) for piece in _all(math)):
         return math
     math = _apart(math)
     while (unknown := _Reader(indices=ranges(free)).open(math)) is not None:
         math = _replaced(math, unknown, replace(unknown, sized=True))  # type: ignore[call-arg]
     return math
+
+
+def _is_zero_matrix(math: Math) -> bool:
+    return isinstance(math, Zero) and len(math.shape) > 1
 
 
 def ranges(sizes: Sequence[Size]) -> dict[str, Length]:

@@ -101,6 +101,47 @@ def test_the_functions_run_at_every_size() -> None:
         assert shapes == {len(made.result)}, made
 
 
+# ---- what the fuzzer found, mended ------------------------------------------------------------------------------------
+
+FOUND = {  # source, shapes, assumptions
+    "a function of a zero matrix": (
+        """def f(x, C, B, W):
+    m = W.shape[1]
+    res = torch.sqrt(1 + C ** 2) ** (-2) * (B @ W @ F.layer_norm(torch.ones(m), (m,)))[:, None]
+    return x @ torch.logsumexp(res, dim=1)""",
+        "x: n, C: n 3, B: n 4, W: 4 m",
+        {},
+    ),
+    "a function of what cancels": (
+        "def f(B, y, W): return torch.logsumexp(B @ B - B @ B, (0, 1)) * (W @ torch.sigmoid(y))",
+        "B: m m, y: 3, W: n 3",
+        {},
+    ),
+    "a deviation that is 0 on a region": (
+        "def f(x, C): return (F.mse_loss(x + 0 * C, C, reduction='none')).mean(0) @ C.clamp(min=0).std(0)",
+        "x: n, C: n n",
+        {},
+    ),
+    "a sum over a part of an axis": (
+        "def f(C): return torch.einsum('ii->i', torch.sort(C.cumsum(0), dim=1).values)[:2].prod()",
+        "C: n n",
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_stays_mended(name: str) -> None:
+    source, shapes, assume = FOUND[name]
+    sizes = {n: tuple(map(_size, own.split())) for n, own in (part.split(":") for part in shapes.split(", "))}
+    found = found_of(RandomFunction(source, sizes, assume, ()))
+    assert not found.wrong and not found.unread, [*found.wrong, *found.unread]
+
+
+def _size(text: str) -> str | int:
+    return int(text) if text.isdigit() else text
+
+
 # ---- the checks can fail ------------------------------------------------------------------------------------------
 
 QUADRATIC = RandomFunction("def f(x, B):\n    return x @ B @ x", {"x": ("n",), "B": ("n", "n")}, {}, ())
