@@ -221,4 +221,4 @@ def test_cheap(w: Tensor) -> None:
             pass
         return time.perf_counter() - start
 
-    assert min(once() for _ in range(50)) < 1e-3
+    assert min(once() for _ in range(300)) < 1e-3
