@@ -183,11 +183,24 @@ def _called(subject: Callee, inputs: Mapping[str, Tensor], running: Running) -> 
             value = stop.value
         except RecursionError as error:
             raise ResultError(f"{subject.name} calls itself without end", f"RecursionError: {error}") from None
+        except StopIteration as error:  # a generator of ours would take it for its own end
+            raise ResultError(
+                f"{subject.name} finds no next item: StopIteration in {_place(error)}",
+                "it is run many times, and an iterator gives its items once: make it a list",
+            ) from None
         except AssertionError as error:
             if "not compiled" not in str(error):
                 raise
             raise ResultError(f"{subject.name} asks for a device that is not here", f"torch: {error}") from None
     return checked(subject, value)
+
+
+def _place(error: Exception) -> str:
+    """The line that raised."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"line {at.tb_lineno}" if at is not None else "a call"
 
 
 def returned(subject: Callee, inputs: Mapping[str, Tensor]) -> list[Tensor]:

@@ -19,7 +19,7 @@ def effects(subject: Subject, moved: Sequence[str]) -> Iterator[Note]:
     if subject.runs.printed:
         yield Note("assumed", f"{name} prints: {times}, and what one run printed is shown")
     gone = [text for text in moved if _is_used_up(subject.objects.get(text))]
-    changed = [text for text in dict.fromkeys(moved) if text not in gone]
+    changed = sorted({text for text in moved if text not in gone})
     if changed:
         listed = ", ".join(changed)
         yield Note("warning", f"{name} changes {listed}: {times}, and what it changed is put back")

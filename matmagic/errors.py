@@ -47,6 +47,10 @@ class BackwardError(ResultError):
     """A torch.autograd.Function whose backward gives no gradient, or one of another shape."""
 
 
+class TooLarge(MatmagicError):
+    """A check would need more memory than there is."""
+
+
 class OptionError(MatmagicError):
     """An option names something that is not there."""
 

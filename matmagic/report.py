@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from . import static
+from .bounds import within_memory, within_time
 from .capture import Subject, subject_of
 from .checking import Check, with_implied_order
 from .derivative import Derivative
@@ -139,9 +140,10 @@ def check(subject: Subject, options: Options) -> Report:
     tensors = {name: t for name, t in {**subject.namespace, **subject.reads}.items() if isinstance(t, Tensor)}
     names = subject.namespace if isinstance(subject.namespace, dict) else None
     kept = leave_no_trace({**subject.objects, **tensors}, quiet=True, names=names)
-    with subject.runs.shown(), kept, torch.inference_mode(False), torch.enable_grad():
+    with subject.runs.shown(), kept, within_memory(subject), torch.inference_mode(False), torch.enable_grad():
         options = with_implied_order(options, subject)
         shapes = find_shapes(subject, options)
+        options, said = within_time(subject, options)
         declared = {**shapes.needs, **options.assume}
         assumed = {**shapes.needs, **domain_of(subject, shapes, declared, options)}
         question = Check(subject, shapes, {**options.assume, **assumed}, options)
@@ -154,7 +156,7 @@ def check(subject: Subject, options: Options) -> Report:
             notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
             if options.remember is not None:
                 notes += tuple(remembered(options.remember, question, traced, derivatives, claims))
-            notes += tuple(effects(subject, kept.moved()))
+            notes += (*said, *effects(subject, kept.moved()))
     shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
     return Report(
         subject.name,

@@ -58,7 +58,7 @@ SAID: dict[str, list[str]] = {
     "bad-half-domain": ["x taken positive", "½"],
     "bad-singular": ["singular"],
     "bad-float32-constant": ["float64", "float32"],
-    "bad-huge": ["allocate"],
+    "bad-huge": ["needs 8 TB", "line 2"],
     "bad-shape-mismatch": ["x: n", "A: m,n", "size mismatch"],
     "bad-missing-name": ["'B' is not defined", "notebook", "constant"],
     "bad-raises": ["ValueError", "need 7 entries", "--shapes"],
