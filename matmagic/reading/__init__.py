@@ -72,14 +72,18 @@ class Formula:
         raise found
 
     def _valued(self, values: Mapping[str, Tensor], sizes: Mapping[str, int], shape: Sequence[int]) -> Tensor:
-        """The value that all readings share which fit."""
+        """The value that all readings share which fit; 1/x and x² entry by entry only where there is no other."""
         found: list[tuple[Reading, Tensor]] = []
+        loose: list[tuple[Reading, Tensor]] = []
         failed: list[Misfit | IndexError] = []
         for reading in self.readings:
+            fit = Shaped(values=values, sizes=sizes)
             try:
-                found.append((reading, _valued(reading, values, sizes, shape)))
+                value = _valued(reading, fit, shape)
+                (loose if fit.loose else found).append((reading, value))
             except (Misfit, IndexError) as error:
                 failed.append(error)
+        found = found or loose
         if not found:
             raise failed[0]
         for reading, value in found[1:]:
@@ -116,9 +120,8 @@ def read(text: str, known: Known, longest: int = MOST_CHARACTERS) -> Formula:
         raise OptionError(f"can't read the claim: {error.reason}", line, " " * error.place + "^", *error.more) from None
 
 
-def _valued(reading: Reading, values: Mapping[str, Tensor], sizes: Mapping[str, int], shape: Sequence[int]) -> Tensor:
+def _valued(reading: Reading, fit: Shaped, shape: Sequence[int]) -> Tensor:
     """The value of one reading, laid out as the shape says."""
-    fit = Shaped(values=values, sizes=sizes)
     tree, free = reading.tree, [axis for _, axis in reading.free]
     if tree.kind == "number" and tree.value == 0:
         return torch.zeros(tuple(shape), dtype=torch.float64)

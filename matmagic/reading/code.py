@@ -72,6 +72,7 @@ CONSTANTS: Mapping[str, Any] = {
     "float32": torch.float32,
 }
 MAKERS = words("arange eye full ones zeros expand repeat tile new_ones new_zeros one_hot linspace")
+DIAGONALS = words("diag diag_embed diagflat")  # n entries give n²
 OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -166,6 +167,8 @@ class _Reader:
             case ast.Name(id=name):
                 if name not in self.names:
                     self.refuse_name(node, name)
+            case ast.Subscript(value=ast.Constant()) | ast.List(elts=[ast.Compare(), *_]):
+                self.refuse(node, "brackets with a relation can't stand in torch code")
             case ast.Attribute():
                 self.check_attribute(node, depth)
             case ast.Call():
@@ -319,19 +322,25 @@ def _called(node: ast.Call, names: Mapping[str, Any]) -> Any:
     _bounded(base, *args, *kwargs.values())
     if node.func.attr in MAKERS:
         _small(base, *args, *kwargs.values())
+    if node.func.attr in DIAGONALS:
+        _spare(node.func.attr, base, *args)
     function = getattr(base if base is not None else MODULES[str(module)], node.func.attr)
     return function(*args, **kwargs)
 
 
 def _bounded(*values: Any) -> None:
     """OptionError before a result of tensors of different shapes may get too large."""
-    tensors = [v for v in _flat(values) if isinstance(v, Tensor)]
+    tensors = _tensors(*values)
     if len({tuple(t.shape) for t in tensors}) > 1 or any(t.numel() > 1000 for t in tensors):
         entries = math.prod(max(t.numel(), 1) for t in tensors)
         if entries > 100 * MAX_ENTRIES and max(t.numel() for t in tensors) > 100:
             raise OptionError("the claim makes tensors that are too large")
     elif len(tensors) > 1 and tensors[0].numel() > MAX_ENTRIES:
         raise OptionError("the claim makes tensors that are too large")
+
+
+def _tensors(*values: Any) -> list[Tensor]:
+    return [value for value in _flat(values) if isinstance(value, Tensor)]
 
 
 def _small(*values: Any) -> None:
@@ -342,6 +351,15 @@ def _small(*values: Any) -> None:
     )
     if entries > MAX_ENTRIES:
         raise OptionError("the claim makes tensors that are too large")
+
+
+def _spare(function: str, *values: Any) -> None:
+    """OptionError where a diagonal matrix gets too many entries."""
+    for tensor in _tensors(*values):
+        if function != "diag" or tensor.ndim == 1:
+            side = tensor.shape[-1] if function == "diag_embed" and tensor.ndim else tensor.numel()
+            if tensor.numel() * side > 10 * MAX_ENTRIES:
+                raise OptionError("the claim makes tensors that are too large")
 
 
 def _flat(values: Any) -> Iterator[Any]:

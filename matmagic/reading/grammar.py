@@ -14,24 +14,28 @@ formula are all the trees that come of it.  Which of them fits is a question of 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate
 
 from ..notation import INDICES
 from .cursor import TooMany
-from .scripts import Scripts
+from .scripts import RELATIONS, Scripts
 from .symbols import SYNONYMS, WITH_DIGITS, WITHOUT_BRACKETS, Known
 from .tokens import Token, tokens
 from .tree import Part, Unread
 
+LEFT_SIDE = re.compile(r"(grad|expected|answer|d\w*/d\w|frac\{d.*\}\{d.*\}|\w'+(\(|$))")
+MADE = {"ones": 1, "zeros": 1, "eye": 1, "outer": 2, "dot": 2, "norm": 1}  # functions by others, and their arguments
 MOST_READINGS = 24
 MOST_DEPTH = 60
 LARGEST = 1e30
 
-RELATIONS = frozenset("= < > ≤ ≥ ≠".split())
 OPERATORS = {"⊙": "hadamard", "⊘": "entrywise over", "⊗": "kron", "*": "star", "·": "dot", "×": "dot", "@": "product"}
-OPENING = frozenset("( [ { ‖ ‖< | |< √ Σ frac 𝟏 begin ∞".split())
+OPENING = frozenset("( [ { ‖ ‖< | |< √ Σ frac 𝟏 begin ∞ ⟨".split())
+CLOSING = {"(": ")", "[": "]", "{": "}", "⟨": "⟩"}
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,12 @@ class Parser(Scripts):
         return tree
 
     def skip_left_side(self) -> None:
-        """∇ₓ f = and ∂f/∂x = say what the formula is of, not what it is."""
-        equals = next((k for k in range(self.end) if self.pieces[k].text == "="), 0)
-        if any(token.text in ("∇", "∂") for token in self.pieces[:equals]):
+        """∇ₓ f =, df/dx = and f'(x) = say what the formula is of, not what it is."""
+        depth = [0, *accumulate((t.text in CLOSING) - (t.text in CLOSING.values()) for t in self.pieces[: self.end])]
+        equals = next((k for k in range(self.end) if self.pieces[k].text == "=" and depth[k] == 0), 0)
+        left = "".join(token.text for token in self.pieces[:equals])
+        named = equals > 0 and bool(self.known.named(self.pieces[0].text))
+        if re.search("[∇∂]", left) or (not named and LEFT_SIDE.match(left)):
             self.at = equals + 1
 
     def is_where(self, k: int) -> bool:
@@ -178,6 +185,8 @@ class Parser(Scripts):
         if token.kind in ("word", "letter", "upright", "name", "const", "size", "index", "function"):
             ends = token.text in ("where", "with", "and") and not (token.text == "where" and self.next(1).text == "(")
             return not ends or token.kind in ("name", "size")
+        if token.text == "<" and token.kind == "symbol":
+            return first  # <a, b>
         if token.kind == "number":
             return first or self.pieces[self.at - 1].kind != "number"
         if token.text in ("‖", "|") and self.bars and self.bars[-1] == token.text and not first:
@@ -210,7 +219,7 @@ class Parser(Scripts):
         name = SYNONYMS.get(token.text, token.text)
         mark = self.raw_subscript()
         power = self.exponent_tokens()
-        if not self.is_next("(", "["):
+        if not self.is_next("(", "[", "{"):
             if name not in WITHOUT_BRACKETS or not self.starts_factor():
                 self.refuse(self.next(), f"an argument of {token.text} in parentheses expected")
             begin = self.at
@@ -230,6 +239,8 @@ class Parser(Scripts):
     def called(self, name: str, mark: list[Token], token: Token) -> Part:
         """With arguments in brackets; the mark says of what (rows), which one (λ₁) or over which index."""
         words = "".join(t.text for t in mark)
+        if name in MADE and not words:
+            return self.made_of(name, self.arguments(), token)
         if words == "rows" or not words:
             return Part("call", self.arguments(), f"{name}_rows" if words else name, token.place)
         if (name, words) in (("I", "0"), ("I", "1"), ("L", "exp"), ("recip", "0")):
@@ -251,8 +262,24 @@ class Parser(Scripts):
             return Part("over index", (*parts, *end), (name, axis, len(parts)), token.place)
         raise Unread(f"{name}_{words} is not known", token.place)
 
+    def made_of(self, name: str, given: tuple[Part, ...], token: Token) -> Part:
+        """ones(n), zeros(n), eye(n), outer(a, b), dot(a, b) and norm(x) by what they stand for."""
+        if len(given) != MADE[name]:
+            raise Unread(f"{name} takes {MADE[name]} argument{'s' * (MADE[name] > 1)}", token.place)
+        match name:
+            case "ones" | "eye":
+                return Part("ones" if name == "ones" else "identity", given, place=token.place)
+            case "zeros":
+                ones = Part("ones", given, place=token.place)
+                return Part("product", (Part("number", value=0.0), ones), place=token.place)
+            case "outer":
+                return Part("product", (given[0], Part("transpose", given[1:])), place=token.place)
+            case "norm":
+                return Part("norm", given, "", token.place)
+        return Part("call", (Part("hadamard", given, place=token.place),), "sum", token.place)
+
     def arguments(self) -> tuple[Part, ...]:
-        closing = ")" if self.take("(", "[").text == "(" else "]"
+        closing = CLOSING[self.take("(", "[", "{").text]
         parts = [self.related()]
         while self.is_next(",", ";"):
             self.take()
@@ -284,7 +311,13 @@ class Parser(Scripts):
             case "‖" | "‖<" | "|" | "|<":
                 return self.barred(token)
             case "𝟏":
-                return Part("ones", place=token.place)
+                return self.bracketed(self.take()) if self.is_relation() else Part("ones", place=token.place)
+            case "⟨" | "<":
+                first = self.outside_bars(self.sum)
+                self.take(",")
+                given = (first, self.outside_bars(self.sum))
+                self.take("⟩" if token.text == "⟨" else ">")
+                return self.made_of("dot", given, token)
             case "∞":
                 return Part("number", value=math.inf, place=token.place)
             case "√":
@@ -298,6 +331,20 @@ class Parser(Scripts):
                 return self.matrix(token)
         self.at -= 1
         self.refuse(token, "")
+
+    def is_relation(self) -> bool:
+        """Whether brackets with a relation in them follow, as in 𝟏[x > 0]."""
+        if not self.is_next("(", "[", "{"):
+            return False
+        depth, ahead = 0, 0
+        while (token := self.next(ahead)).kind != "end":
+            depth += (token.text in CLOSING) - (token.text in CLOSING.values())
+            if depth == 1 and token.text in RELATIONS:
+                return True
+            if depth == 0:
+                return False
+            ahead += 1
+        return False
 
     def braces(self) -> Part:
         self.take("{")
@@ -370,8 +417,8 @@ class Parser(Scripts):
 
     def bracketed(self, token: Token) -> Part:
         """(…); with commas a row of numbers: (0, 1, 2) or (0, …, n−1)."""
-        closing = ")" if token.text == "(" else "}"
-        parts = [self.outside_bars(self.sum)]
+        closing = CLOSING[token.text]
+        parts = [self.related()]
         if closing == ")" and self.is_next(","):
             while self.is_next(","):
                 self.take()

@@ -10,6 +10,8 @@ from .tokens import Token
 from .tree import Part, Unread
 from .words import Words
 
+RELATIONS = frozenset("= < > ≤ ≥ ≠".split())
+
 # exponents that are no numbers: transposed, inverted, or the pseudoinverse
 TURNED = {
     "ᵀ": "T", "'": "T", "T": "T", "t": "T", "-T": "-T", "-ᵀ": "-T", "+": "+", "†": "+", "+ᵀ": "+T", "+T": "+T",
@@ -23,6 +25,9 @@ class Scripts(Words):
     def sum(self) -> Part: ...
 
     @abstractmethod
+    def related(self) -> Part: ...
+
+    @abstractmethod
     def factors(self, one: bool = False) -> list[Part]: ...
 
     @abstractmethod
@@ -32,7 +37,7 @@ class Scripts(Words):
         """With exponents, transposes and indices."""
         while True:
             if self.is_next("'"):
-                part = Part("transpose", (part,), place=self.take().place)
+                part = _turned(part, "T", self.take().place)
             elif self.is_next("**"):
                 place = self.take().place
                 sign = self.sign()
@@ -94,7 +99,11 @@ class Scripts(Words):
         token = self.take("_")
         own = self.group("{") if self.is_next("{") else [self.take()]
         own = own[1:-1] if own[0].text == "{" else own
+        one = part.kind in ("ones", "identity") or (part.kind == "number" and part.value == 1)
+        if one and any(t.text in RELATIONS for t in own):  # 1_{x > 0}
+            return self.inside(own, self.related)
         specs = self.positions(own)
+        part = Part("ones", place=part.place) if one and part.kind == "number" and len(specs) == 1 else part
         if part.kind in ("ones", "identity") and len(specs) == 1 and specs[0].kind != "slice":
             return replace(part, parts=(specs[0],))
         if part.kind == "number" and part.value == 0 and len(specs) == 1 and specs[0].kind != "slice":

@@ -32,6 +32,7 @@ class Shaped(Fitting):
     blocks: dict[Part, list[list[int]]] = field(default_factory=dict)  # of a product: factors multiplied by themselves
     meant: dict[Part, str] = field(default_factory=dict)  # * and · of two vectors or matrices
     bounds: dict[int, list[tuple[int, Dim]]] = field(default_factory=dict)  # first and last value of an index
+    loose: bool = False  # whether 1/x or x² of a vector is taken entry by entry
     uses: list[tuple[Part, Dim]] = field(default_factory=list)  # indices, and the length that they run along
 
     def shape(self, part: Part) -> Shape:
@@ -192,12 +193,18 @@ class Shaped(Fitting):
 
     def _hadamard(self, part: Part) -> Shape:
         a, b = self.all(part)
+        for one in part.parts:
+            if one.kind == "bars" and not self.is_scalar(self.of[one.parts[0]]) and self.is_scalar(self.of[one]):
+                raise Misfit("|A| of a matrix is det(A); entry by entry it is abs(A)")
         return self.same(a, b, "entry by entry")
 
     _entrywise_over = _hadamard
 
     def _over(self, part: Part) -> Shape:
         top, bottom = self.all(part)
+        if self.is_vector(bottom) and self.is_column(bottom) and self.is_column(top):
+            self.loose = True
+            return self.same(top, bottom, "a fraction, entry by entry")
         self.need(self.is_scalar(bottom), "a number below the fraction (⊘ divides entry by entry)", bottom)
         return top
 
@@ -215,8 +222,9 @@ class Shaped(Fitting):
         base, exponent = self.all(part)
         self.need(self.is_scalar(exponent), "a number as exponent", exponent)
         if not self.is_scalar(base):
-            if self.is_vector(base):
-                raise Misfit("a vector to a power: x^⊙2 entry by entry, or xᵀ x?")
+            if self.is_vector(base) and self.is_column(base):
+                self.loose = True
+                return base
             self.need(self.unify(*base), "a square matrix to take a power of (X^⊙2 is entry by entry)", base)
         return base
 
@@ -256,20 +264,19 @@ class Shaped(Fitting):
     def _norm(self, part: Part) -> Shape:
         (shape,) = self.all(part)
         column = self.is_column(shape) or self.found(shape[0]) == 1
-        if part.value in ("", "1", "∞") and not column:
-            raise Misfit(
-                f"‖·‖{'_' if part.value else ''}{part.value} of a matrix: write ‖X‖_F, or ‖X‖_2 for the spectral norm"
-            )
+        if part.value in ("1", "∞") and not column:
+            raise Misfit(f"‖·‖_{part.value} of a matrix: write ‖X‖_F, or ‖X‖_2 for the spectral norm")
         if part.value == "*" and column:
             raise Misfit("‖·‖_* of a vector")
         return self.scalar
 
     def _bars(self, part: Part) -> Shape:
-        """|t|, and |x| entry by entry; |A| could be a determinant."""
+        """|t|, |x| entry by entry, |A| the determinant."""
         (shape,) = self.all(part)
-        if not (self.is_scalar(shape) or self.is_vector(shape)):
-            raise Misfit("|A| of a matrix: det(A), abs(A) entry by entry, or ‖A‖_F?")
-        return shape
+        if self.is_scalar(shape) or self.is_vector(shape):
+            return shape
+        self.need(self.unify(*shape), "a square matrix between bars, as a determinant,", shape)
+        return self.scalar
 
     def is_label(self, part: Part) -> bool:
         """Whether it is the label of a class, which counts from 0: an entry of an integer argument, or an argmax."""

@@ -22,6 +22,7 @@ SYNONYMS: Mapping[str, str] = {
     "atan": "arctan", "asin": "arcsin", "acos": "arccos", "asinh": "arsinh", "acosh": "arcosh", "atanh": "artanh",
     "ceiling": "ceil", "inverse": "inv", "lse": "logsumexp", "LSE": "logsumexp", "lgamma": "logΓ", "maximum": "max",
     "minimum": "min", "mat_exp": "expm", "one_hot": "onehot",
+    "Id": "eye", "inner": "dot", "tp": "transpose",
 }  # fmt: skip
 WITHOUT_BRACKETS = frozenset(
     "exp log sin cos tan sinh cosh tanh arcsin arccos arctan tr det logdet vec diag relu softmax sign onehot".split()
@@ -30,7 +31,8 @@ LETTERED = frozenset("σ λ Q U V q u v Φ φ ψ Γ I L".split())  # functions t
 FUNCTIONS = WITHOUT_BRACKETS | LETTERED | frozenset(
     """expm1 log1p arsinh arcosh artanh atan2 sinc softplus logaddexp erf erfcx erfinv logΓ xlogy pow elu abs max min clamp
     where step equals floor ceil round trunc recip sqrt sg expm chol polar logsumexp argmax argmin prod sv sort sorting tril
-    triu inv pinv sum mean norm slogdet det log_softmax""".split()
+    triu inv pinv sum mean norm slogdet det log_softmax
+    transpose ones zeros eye outer dot sech""".split()
 )  # fmt: skip
 
 

@@ -189,7 +189,8 @@ ENTRYWISE: Mapping[str, Any] = {
     "relu": torch.relu, "elu": F.elu, "abs": torch.abs, "clamp": torch.clamp, "where": _where,
     "step": lambda x: (x > 0).double(), "equals": lambda x, y: (x == y).double(), "sign": torch.sign, "floor": torch.floor,
     "ceil": torch.ceil, "round": torch.round, "trunc": torch.trunc, "recip0": _reciprocal, "sqrt": torch.sqrt,
-    "sg": lambda x: x, **{f"ψ{n}": lambda x, n=n: torch.polygamma(n, x) for n in range(1, 5)},
+    "sech": lambda x: 1 / torch.cosh(x), "sg": lambda x: x,
+    **{f"ψ{n}": lambda x, n=n: torch.polygamma(n, x) for n in range(1, 5)},
 }  # fmt: skip
 
 _SVD = {"full_matrices": False}
@@ -225,6 +226,7 @@ FUNCTIONS: Mapping[str, Row] = {
     "onehot": Row(lambda fit, given: (_column(fit, given)[0], Unknown()), _one_hot),
     "tril": Row(_triangular, _triangle(torch.tril)),
     "triu": Row(_triangular, _triangle(torch.triu)),
+    "transpose": Row(lambda fit, given: given[0][::-1], lambda x: x.mT),
     "inv": Row(_square, torch.linalg.inv),
     "pinv": Row(lambda fit, given: given[0][::-1], torch.linalg.pinv),
     "expm": Row(_square, torch.linalg.matrix_exp),

@@ -20,18 +20,21 @@ FRACTIONS = {c: unicodedata.normalize("NFKC", c).replace("\u2044", "/") for c in
 
 # symbols as they are typed, the longer ones first; each is one of those of the grammar
 TYPED = {
-    "**": "**", "||": "‖", "<=": "≤", ">=": "≥", "!=": "≠", "==": "=", ".*": "⊙", "./": "⊘", ".T": "'", "...": "…",
+    "**": "**", "||": "‖", ":=": "=", "<=": "≤", ">=": "≥", "!=": "≠", "==": "=", ".*": "⊙", "./": "⊘", ".T": "'", "...": "…",
     "−": "-", "–": "-", "·": "·", "⋅": "·", "∙": "·", "×": "×", "∗": "*", "⊙": "⊙", "∘": "⊙", "◦": "⊙", "⊘": "⊘", "⊗": "⊗",
     "‖": "‖", "∥": "‖", "′": "'", "’": "'", "'": "'", "⊤": "ᵀ", "†": "†", "√": "√", "∑": "Σ", "∞": "∞", "…": "…", "≤": "≤",
     "≥": "≥", "≠": "≠", "𝟏": "𝟏", "𝟙": "𝟏", "@": "@", "&": "&", "∂": "∂",
-    "∇": "∇",
+    "∇": "∇", "⟨": "⟨", "⟩": "⟩",
     **{c: c for c in "+-*/()[]{},;:=<>|^_"},
 }  # fmt: skip
 SYMBOLS = sorted(TYPED, key=len, reverse=True)
 IGNORED = frozenset(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle quad qquad displaystyle textstyle "
-    "limits nolimits , ; ! : > mathstrut allowbreak".split()
+    "limits nolimits , ; ! : > mathstrut allowbreak [ ] ( )".split()
 )
+DISPLAYS = frozenset("equation equation* align align* aligned gather gather* split math displaymath".split())
+MARKS_ABOVE = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde"}
+ENDING = re.compile(r"[.,;][\s$]*(\\[\])]|\\end\{\w+\*?\})?[\s$]*$")  # of a sentence with a formula at its end
 SPACES = frozenset(", ; : > quad qquad".split()) | frozenset(" \t\n")
 COMMANDS = {
     "cdot": "·", "times": "×", "odot": "⊙", "circ": "⊙", "oslash": "⊘", "otimes": "⊗", "top": "ᵀ", "intercal": "ᵀ",
@@ -39,7 +42,7 @@ COMMANDS = {
     "vert": "|", "mid": "|", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "lt": "<", "gt": ">", "ne": "≠", "neq": "≠",
     "ldots": "…", "dots": "…", "cdots": "…", "infty": "∞", "sum": "Σ", "frac": "frac", "tfrac": "frac", "dfrac": "frac",
     "sqrt": "√", "\\": "\\\\", "{": "(", "}": ")", "lbrack": "[", "rbrack": "]", "ast": "*", "colon": ":", "partial": "∂",
-    "nabla": "∇",
+    "nabla": "∇", "langle": "⟨", "rangle": "⟩",
 }  # fmt: skip
 STYLES = frozenset("mathbf boldsymbol bm mathbb mathit mathcal vec pmb mathds mathnormal".split())
 UPRIGHT = frozenset("operatorname mathrm mathsf mathtt text textrm textsf textbf rm".split())
@@ -94,6 +97,7 @@ class _Lexer:
         self.blank = "~$" if self.latex else "$"
         self.at = 0
         self.gap = False  # before the next piece
+        self.display = False  # in an environment of one equation
         self.found: list[Token] = []
 
     def whole(self) -> list[Token]:
@@ -119,7 +123,16 @@ class _Lexer:
     def step(self) -> None:
         """The next piece."""
         rest, c = self.text[self.at :], self.text[self.at]
-        if c in HIGH or c in LOW:
+        if ENDING.match(rest):
+            self.at += 1
+        elif marked := self.marked(rest):
+            self.put(Token("upright", marked[1], self.at, self.gap))
+            self.at += marked[0]
+        elif rest.startswith(".^"):
+            self.add("symbol", "^", 2)
+            self.add("symbol", "⊙", 0)
+            self.argument("^")
+        elif c in HIGH or c in LOW:
             self.script(c in HIGH)
         elif number := re.match(r"(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", rest, re.ASCII):
             self.add("number", number[0], len(number[0]))
@@ -132,11 +145,22 @@ class _Lexer:
             self.add("word", word, len(word))
         else:
             symbol = next((s for s in SYMBOLS if rest.startswith(s)), None)
+            if symbol == "&" and self.display:
+                self.at += 1
+                return
             if symbol is None:
                 raise Unread(f"{c!r} can't stand in a formula", self.at)
             self.add("symbol", TYPED[symbol], len(symbol))
             if symbol in "^_":
                 self.argument(symbol)
+
+    def marked(self, rest: str) -> tuple[int, str] | None:
+        """A letter with a mark above it, as one character or two: its length, and ŷ as y_hat."""
+        for length in (1, 2):
+            plain = unicodedata.normalize("NFD", rest[:length])
+            if len(plain) == 2 and plain[1] in MARKS_ABOVE and rest[:length] not in self.known:
+                return length, f"{plain[0]}_{MARKS_ABOVE[plain[1]]}"
+        return None
 
     def word(self, rest: str) -> str:
         """The longest known name here, or the letters."""
@@ -221,6 +245,7 @@ class _Lexer:
         elif word in UPRIGHT or word in ACCENTS:
             self.at += length
             inside = self.group()
+            inside = re.sub(r"\\[a-z]+\s*\{(\\?\w+)\}", r"\1", inside)
             shown = re.sub(r"\\[ ,_;]?", lambda m: "_" if m[0] == r"\_" else "", inside).strip()
             accent = f"{LETTERS.get(shown, shown)}_{word.removeprefix('wide')}" if word in ACCENTS else shown
             self.put(Token("upright", accent, start, True))
@@ -230,6 +255,9 @@ class _Lexer:
         elif word in ("begin", "end"):
             self.at += length
             kind = self.group()
+            if kind in DISPLAYS:
+                self.display = word == "begin"
+                return
             if kind not in ("bmatrix", "pmatrix", "matrix", "smallmatrix"):
                 raise Unread(f"the environment {kind} is not known", start)
             self.put(Token("symbol", word, start))
@@ -266,7 +294,7 @@ class _Lexer:
     def group(self) -> str:
         """The text in braces."""
         self.skip_spaces()
-        inside = re.match(r"\{([^{}]*)\}|(.)", self.text[self.at :])
+        inside = re.match(r"\{((?:[^{}]|\{[^{}]*\})*)\}|(.)", self.text[self.at :])
         if inside is None:
             raise Unread("a group in braces is missing", self.at)
         self.at += len(inside[0])

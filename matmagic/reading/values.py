@@ -183,7 +183,7 @@ class Values:
 
     def _power(self, part: Part) -> Tensor:
         base, exponent = self.all(part)
-        if base.shape[-2:] == (1, 1):
+        if base.shape[-1] == 1:
             return self.to_power(base, exponent)
         count = float(exponent.reshape(-1)[0])
         if exponent.numel() > 1 or count != int(count):
@@ -216,6 +216,7 @@ class Values:
     def _call(self, part: Part) -> Tensor:
         given = self.all(part)
         self.broad_or_square(given)
+        self.room(math.prod(n for n in map(self.shaped.found, self.shaped.of[part]) if isinstance(n, int)))
         try:
             value: Tensor = FUNCTIONS[part.value].value(*given, **self.more(part))
         except TypeError:
@@ -233,14 +234,19 @@ class Values:
     def _norm(self, part: Part) -> Tensor:
         (x,) = self.all(part)
         self.broad_or_square([x])
-        if 1 in x.shape[-2:] or part.value == "F":
+        if 1 in x.shape[-2:] or part.value in ("", "F"):
             norm: Tensor = torch.linalg.vector_norm(x, NORMS[part.value], (-2, -1), True)
         else:
             norm = torch.linalg.matrix_norm(x, "nuc" if part.value == "*" else 2)[..., None, None]
         return norm
 
     def _bars(self, part: Part) -> Tensor:
-        return self.value(part.parts[0]).abs()
+        (x,) = self.all(part)
+        if 1 in x.shape[-2:]:
+            return x.abs()
+        self.broad_or_square([x])
+        determinant: Tensor = torch.linalg.det(x)[..., None, None]
+        return determinant
 
     def _holds(self, part: Part) -> Tensor:
         a, b = self.all(part)

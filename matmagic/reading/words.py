@@ -54,7 +54,7 @@ class Words(Cursor):
         if is_function(token.text) and not self.meaning(token.text) and self.is_bracketed(token.text):
             return [(token.text,)]
         if token.kind == "upright":
-            whole = self.meaning(token.text) or is_function(token.text)
+            whole = self.meaning(token.text) or is_function(token.text) or token.text in ("e", "I")
             return [(token.text,)] if whole else []
         indices = {*self.bound, *self.free, *(self.subscripts & set(INDICES)), *(stem for stem, _ in self.defined)}
         if len(token.text) > LONGEST_WORD:
@@ -139,4 +139,4 @@ class Words(Cursor):
                         break
             else:
                 at += 1
-        return self.next(at).text in ("(", "[") and self.next(at).kind == "symbol"
+        return self.next(at).text in ("(", "[", "{") and self.next(at).kind == "symbol"
