@@ -265,9 +265,14 @@ def code_problem(derivative: Derivative, own: Running, inputs: Inputs, right: Te
 def allowed(own: Running, inputs: Inputs, variable: str, right: Tensor) -> float:
     """How far a right form may be off: more where autograd's own value moves with the last digits of the inputs."""
     size = float(own(inputs).abs().max())
-    moved = truth(own, {n: t * (1 + 1e-12) if t.is_floating_point() else t for n, t in inputs.items()}, variable)
-    noise = float((moved - right).abs().max())
-    return TOLERANCE * float(right.abs().max()) + FLOOR * max(1.0, size) + 0.01 * noise
+    moved = [truth(own, _stretched(inputs, 1 + step), variable) for step in (1e-12, 1e-7, 2e-7, 3e-7)]
+    noise = 0.01 * float((moved[0] - right).abs().max())
+    rough = [float((b - 2 * a + c).abs().max()) for c, a, b in ((right, *moved[1:3]), moved[1:])]  # 1e-14 where smooth
+    return TOLERANCE * float(right.abs().max()) + FLOOR * max(1.0, size) + noise + max(rough)
+
+
+def _stretched(inputs: Inputs, factor: float) -> Inputs:
+    return {n: t * factor if t.is_floating_point() else t for n, t in inputs.items()}
 
 
 # ---- texts and notes ----------------------------------------------------------------------------------------------
