@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -26,6 +26,9 @@ _TYPES = {"float32": torch.FloatTensor, "float16": torch.HalfTensor, "bfloat16":
 NARROW: dict[Any, str] = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
 NARROW |= {kind: name for name, kind in _TYPES.items()} | {f"torch.{t.__name__}": n for n, t in _TYPES.items()}
 CASTS = {Tensor.float: "float32", Tensor.half: "float16", Tensor.bfloat16: "bfloat16"}
+
+
+FOLLOW = vars(torch._C.TensorBase)["requires_grad"].__set__
 
 
 class Callee(Protocol):
@@ -61,6 +64,8 @@ class Float64(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         __tracebackhide__ = True  # an error in the call is the user's
+        if func == FOLLOW and args[1] and args[0].requires_grad:
+            return None  # it is followed already, if only as a copy
         if func in CASTS:
             self.narrow.append(CASTS[func])
             func = Tensor.double
@@ -139,6 +144,12 @@ def float64() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
+def _not_compiled() -> AbstractContextManager[Any]:
+    """Functions that torch would compile, which takes minutes, run as they are written."""
+    started = "torch._dynamo" in sys.modules
+    return torch.compiler.set_stance("force_eager") if started else nullcontext()
+
+
 def replacements(subject: Callee, inputs: Mapping[str, Tensor]) -> dict[int, Tensor]:
     """Which notebook tensors stand for which inputs, by identity."""
     return {id(t): inputs[name] for name, t in subject.reads.items() if name in inputs}
@@ -176,7 +187,7 @@ def _called(subject: Callee, inputs: Mapping[str, Tensor], running: Running) -> 
     args, kwargs = subject.bind(inputs)
     running.stops = bool(getattr(subject, "returned_grads", ()))
     runs = getattr(subject, "runs", None) or Runs()
-    with float64(), torch.enable_grad(), running, runs.one():
+    with float64(), torch.enable_grad(), _not_compiled(), running, runs.one():
         try:
             value = subject.function(*args, **kwargs)
         except _Stop as stop:
@@ -188,8 +199,8 @@ def _called(subject: Callee, inputs: Mapping[str, Tensor], running: Running) -> 
                 f"{subject.name} finds no next item: StopIteration in {_place(error)}",
                 "it is run many times, and an iterator gives its items once: make it a list",
             ) from None
-        except AssertionError as error:
-            if "not compiled" not in str(error):
+        except (AssertionError, RuntimeError) as error:
+            if not re.search(r"not compiled|not linked with support|No CUDA GPUs|NVIDIA driver", str(error)):
                 raise
             raise ResultError(f"{subject.name} asks for a device that is not here", f"torch: {error}") from None
     return checked(subject, value)
@@ -217,6 +228,8 @@ def returned(subject: Callee, inputs: Mapping[str, Tensor]) -> list[Tensor]:
 def checked(subject: Callee, value: Any) -> Tensor:
     """The value, if it is one that has a derivative; a ResultError that says why not, otherwise."""
     name = subject.name
+    if isinstance(value, Tensor) and value.is_meta:
+        raise ResultError(f"{name} returns a tensor on the meta device, which has no values", "leave out device='meta'")
     if isinstance(value, Tensor) and value.is_floating_point() and not value.numel():
         raise ResultError(f"{name} returns a tensor without entries, {describe(value)}", "return what has a derivative")
     if isinstance(value, Tensor) and value.is_floating_point():
@@ -231,6 +244,17 @@ def checked(subject: Callee, value: Any) -> Tensor:
         raise ResultError(
             f"{name} returns a {type(value).__name__} of {len(value)} values; one tensor is needed",
             "return one of them, or torch.stack([...]) of the scalars",
+        )
+    if isinstance(value, dict):
+        keys = list(map(repr, value))
+        raise ResultError(
+            f"{name} returns a dict of {', '.join(keys)}; one tensor is needed",
+            f"return one of them, as {name}(...)[{keys[0] if keys else '...'}]",
+        )
+    if type(value).__module__ == "numpy":
+        raise ResultError(
+            f"{name} returns numpy's {type(value).__name__}, which autograd can't follow",
+            "use torch's functions, mostly of the same names: torch.exp for np.exp",
         )
     if isinstance(value, int | float | complex):
         raise ResultError(

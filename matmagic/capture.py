@@ -105,18 +105,29 @@ def subject(
     cell: Cell, namespace: Mapping[str, Any], function_name: str | None = None, outcome: Outcome | None = None
 ) -> Subject:
     """The function of a cell that has run, and the answers beside it."""
-    name, others = _chosen(cell.functions, function_name)
+    functions = {**cell.functions, **dict(_made(cell, namespace))}
+    name, others = _chosen(functions, function_name)
     if not callable(function := namespace.get(name)):
         raise CellError(
             f"{name} is no function any more when the cell has run",
-            f"line {cell.functions[name].lineno} defines it",
+            f"line {functions[name].lineno} defines it",
         )
-    node = cell.functions[name]
+    node = functions[name]
     first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
     source = "\n".join(cell.source.splitlines()[first - 1 : node.end_lineno])
     found = _subject(function, name, node, source, node.lineno, namespace)
     claims = claims_of_cell(cell, outcome or Outcome(), found.context)
     return replace(found, claims=claims, others=others)
+
+
+def _made(cell: Cell, namespace: Mapping[str, Any]) -> Iterator[tuple[str, ast.stmt]]:
+    """Functions that others of the cell return: `f = make(3)`."""
+    for node in cell.tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=maker))) if (
+                maker in cell.functions and isinstance(namespace.get(name), FunctionType)
+            ):
+                yield name, node
 
 
 def subject_of(function: Any, namespace: Mapping[str, Any] | None = None) -> Subject:
@@ -140,7 +151,7 @@ def subject_of(function: Any, namespace: Mapping[str, Any] | None = None) -> Sub
 def _subject(function: Any, name: str, node: ast.stmt, source: str, line: int, namespace: Mapping[str, Any]) -> Subject:
     """The subject without answers; `node` is the function's syntax tree, or any other statement."""
     function = _without_report(function)
-    signature = _signature(function, name)
+    signature = _signature(function, name, node)
     named = {n: p for n, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     shapes = {n: _shape_text(p.annotation, namespace) for n, p in named.items()}
     defaults = {n: p.default for n, p in named.items() if p.default is not p.empty}
@@ -175,12 +186,10 @@ def _subject(function: Any, name: str, node: ast.stmt, source: str, line: int, n
 
 def _holds_tensors(value: Any) -> bool:
     """Whether it is a module, a dict or an object with tensors in it: an argument of this name is meant as that."""
-    if (
-        is_tensor(value)
-        or isinstance(value, list | tuple | FunctionType)
-        or type(value).__module__.startswith("matmagic")
-    ):
+    if is_tensor(value) or isinstance(value, FunctionType) or type(value).__module__.startswith("matmagic"):
         return False
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(is_tensor, value))
     return any(is_tensor(inner) for _, inner in held({"_": value}))
 
 
@@ -211,8 +220,11 @@ def _chosen(functions: Mapping[str, ast.stmt], wanted: str | None) -> tuple[str,
     return name, tuple(others) if free else ()
 
 
-def _signature(function: Any, name: str) -> inspect.Signature:
-    """The signature of something that can be checked; a CellError that says what it is, otherwise."""
+def _signature(function: Any, name: str, node: ast.stmt) -> inspect.Signature:
+    """The signature of something that can be checked; a CellError that says what it is, otherwise.
+
+    Where a decorator or a compiler hides the arguments, they are those that were written.
+    """
     wrap = f"wrap it:  def f(x): return {name}(x)"
     function = function.forward if is_module(function) else function
     inner = inspect.unwrap(function) if callable(function) else function
@@ -224,19 +236,50 @@ def _signature(function: Any, name: str) -> inspect.Signature:
         raise CellError(f"{name} is an async function, which can't be checked", f"write: def {name}(...)")
     if inspect.isgeneratorfunction(inner):
         raise CellError(f"{name} is a generator: calling it gives no tensor", "write return in place of yield")
+    if inspect.isfunction(inner) and _is_method(inner):
+        kind, _, method = inner.__qualname__.rpartition(".")
+        raise CellError(
+            f"{inner.__qualname__} is a method without its object",
+            f"make one:  m = {kind.rpartition('.')[2]}(...), then %gradcheck m.{method}",
+        )
     try:
-        return inspect.signature(function)
+        signature = inspect.signature(function)
     except (ValueError, TypeError):
+        signature = None
+    hidden = signature is None or {p.kind for p in signature.parameters.values()} <= _VARIABLE
+    if hidden and isinstance(node, ast.FunctionDef) and node.decorator_list:
+        return _written(node.args)
+    if signature is None:
         raise CellError(f"the arguments of {name} can't be read", wrap) from None
+    return signature
+
+
+_VARIABLE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
+
+def _is_method(function: FunctionType) -> bool:
+    """Whether it is what a class defines, with an argument for the object."""
+    inside = "." in function.__qualname__ and not function.__qualname__.rpartition(".")[0].endswith("<locals>")
+    return inside and function.__code__.co_varnames[:1] == ("self",) and function.__code__.co_argcount > 0
+
+
+def _written(arguments: ast.arguments) -> inspect.Signature:
+    """The arguments without a default, as they are written; the others keep theirs."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    positional = positional[: len(positional) - len(arguments.defaults)]
+    named = [a for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None]
+    parameters = [inspect.Parameter(a.arg, inspect.Parameter.POSITIONAL_ONLY) for a in positional]
+    return inspect.Signature([*parameters, *(inspect.Parameter(a.arg, inspect.Parameter.KEYWORD_ONLY) for a in named)])
 
 
 def _without_report(function: Any) -> Any:
-    """The function inside a Report of ours; other wrappers stay, since they may change what is computed."""
+    """The function inside a Report of ours, or one that torch would compile; other wrappers stay, since they may
+    change what is computed."""
     while type(function).__module__.partition(".")[0] == __name__.partition(".")[0] and hasattr(
         function, "__wrapped__"
     ):
         function = function.__wrapped__
-    return function
+    return getattr(function, "_torchdynamo_orig_callable", function)
 
 
 def _shape_text(annotation: Any, namespace: Mapping[str, Any]) -> str | None:
@@ -315,7 +358,8 @@ def _outside(function: Any, namespace: Mapping[str, Any]) -> dict[str, Any]:
     code = _code_of(function)
     home = getattr(inspect.unwrap(code), "__globals__", None)
     owner = getattr(function, "__self__", function if code is not function else None)
-    found: dict[str, Any] = {} if owner is None else {_name_of(owner, namespace) or "self": owner}
+    held_by = _bound(function) if isinstance(function, functools.partial) else {}
+    found: dict[str, Any] = held_by if owner is None else {_name_of(owner, namespace) or "self": owner}
     todo, seen = [code, *methods(owner, home)], set()
     while todo:
         one = todo.pop()
@@ -346,6 +390,14 @@ def _variables(function: Any) -> dict[str, CellType]:
     code = _code_of(inspect.unwrap(function) if callable(function) else function)
     closed = getattr(code, "__closure__", None) or ()
     return dict(zip(code.__code__.co_freevars, closed, strict=True)) if closed else {}
+
+
+def _bound(function: functools.partial[Any]) -> dict[str, Any]:
+    """The arguments that a partial function has already, by place; those by name are defaults in its signature."""
+    try:
+        return dict(zip(inspect.signature(function.func).parameters, function.args, strict=False))
+    except (ValueError, TypeError):
+        return {}
 
 
 def _filled(cell: Any) -> bool:

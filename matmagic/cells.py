@@ -25,6 +25,15 @@ EXAMPLE = "the shortest cell that works:  def f(x): return x @ x"
 _CLAIM_FUNCTIONS = ("grad_{}", "{}_grad", "jacobian_{}", "hessian_{}")
 _ASCII = dict(zip("−–—×·⋅∗÷“”„‘’", '---****/"""\'\'', strict=True))
 _ASCII |= {"²": "**2", "³": "**3", "≤": "<=", "≥": ">=", "≠": "!="}
+IMPORTS = {
+    "torch": "import torch",
+    "F": "import torch.nn.functional as F",
+    "nn": "from torch import nn",
+    "np": "import numpy as np",
+    "math": "import math",
+    "functools": "import functools",
+    "partial": "from functools import partial",
+}
 _MUTATING = {"append", "extend", "insert", "update", "add"}
 
 
@@ -105,9 +114,13 @@ def hint(error: BaseException, namespace: Mapping[str, Any], cell: Cell | None =
     if where is not None and where.tb_frame.f_globals is not namespace:
         return
     here = all_writes(cell.tree.body) if cell else set()
+    if name in IMPORTS:
+        error.add_note(f"write above:  {IMPORTS[name]}")
+        return
     rows = [(is_tensor(namespace[n]), n in here, s, n) for n in namespace if (s := _similarity(name, n, namespace))]
-    if rows:
-        error.add_note(f"did you mean {max(rows)[3]}?")
+    modules = difflib.get_close_matches(name, [n for n, value in namespace.items() if inspect.ismodule(value)], 1, 0.8)
+    if rows or modules:
+        error.add_note(f"did you mean {max(rows)[3] if rows else modules[0]}?")
     else:
         error.add_note(
             f"{name} is neither in the cell nor in the notebook; a tensor of that name there would be a constant"
@@ -137,13 +150,15 @@ def look_alikes(error: SyntaxError) -> list[str]:
 
 
 def _function_name(statement: ast.stmt) -> str | None:
-    """f, for `def f` and `f = lambda …`."""
+    """f, for `def f`, `f = lambda …` and `f = functools.partial(…)`."""
     match statement:
         case ast.FunctionDef(name=name):
             return name
         case (
             ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda())
             | ast.AnnAssign(target=ast.Name(id=name), value=ast.Lambda())
+            | ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id="partial")))
+            | ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr="partial")))
         ):
             return name
     return None

@@ -221,12 +221,22 @@ class Check:
                 )
         chosen = list(self.subject.returned_grads or self.subject.parameters)
         chosen = asked or [name for name in chosen if name not in integer]
+        if not chosen and integer:
+            raise ResultError(
+                f"{self.subject.name} takes {', '.join(integer)} as whole numbers, which have no derivative",
+                "leave out .long() and .int(), or differentiate by another argument",
+            )
         if not chosen:
             raise ResultError(
                 f"{self.subject.name} takes no tensor to differentiate by",
-                "give it an argument, or name a notebook tensor with --wrt",
+                f"give it an argument, or say which tensor:  --wrt {self.tensors() or 'A'}",
             )
         return chosen
+
+    def tensors(self) -> str:
+        """The floating-point tensors that f reads, as --wrt takes them."""
+        found = ",".join(name for name, t in self.subject.reads.items() if t.is_floating_point())
+        return f"'{found}'" if "[" in found else found
 
     def meant(self, name: str) -> list[str]:
         """The variable of this name; for a module or another object, its parameters, else the tensors in it."""

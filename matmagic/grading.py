@@ -23,7 +23,7 @@ from .calling import Float64, call, float64, replacements
 from .capture import Subject
 from .conditions import SCALABLE, condition_for, condition_words, size_order_for, spelled
 from .counterexamples import counterexample, fails_at
-from .errors import OptionError, ResultError
+from .errors import MatmagicError, OptionError, ResultError
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
 from .shapes import Shapes, sizes_for
@@ -127,6 +127,8 @@ class _Grading:
 
 def as_tensor(value: Any) -> Tensor:
     """A claim's value as a float64 tensor; numbers and lists of numbers too."""
+    if value is None or isinstance(value, str):
+        raise ResultError("it is None" if value is None else "it is a text: write it without quotes")
     if isinstance(value, Tensor):
         return value.detach().to("cpu").to_dense().double() if not value.is_complex() else value.detach()
     return torch.tensor(value, dtype=torch.float64)
@@ -265,11 +267,12 @@ def _not_evaluated(grading: _Grading, error: Exception) -> Grade:
         error
     )
     shapes = grading.question.shapes
+    said = error.message if isinstance(error, MatmagicError) else f"{type(error).__name__}: {error}"
     if not sizes_error:
         return _at_values(grading) or grading.grade(
             "undecided",
-            hint=f"It can't be evaluated: {type(error).__name__}: {error}",
-            sentence=f"Your answer {grading.shown} can't be evaluated: {type(error).__name__}: {error}",
+            hint=f"It can't be evaluated: {said}",
+            sentence=f"Your answer {grading.shown} can't be evaluated: {said}",
         )
     equal = _agreement_at(grading, lambda draw: dict.fromkeys(sizes_for(shapes, 0), 4 + draw))
     if equal is None and shapes.values:

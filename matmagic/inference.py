@@ -14,12 +14,10 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import linecache
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 
 import torch
 from torch import Tensor
@@ -27,6 +25,7 @@ from torch import Tensor
 from .calling import call, followed, needs_graph
 from .capture import Subject
 from .errors import OptionError, ResultError
+from .hints import about_dtype, explained, raised_in
 from .patience import Patience
 from .sampling import SQUARE, sample, words
 from .watching import ACTIVATIONS, Watching
@@ -41,8 +40,6 @@ SECONDS = 0.3
 RUNS = 400
 TRIES = 24  # for one choice of kinds
 MOST_LABELS, ANY_LABELS = 40, 4  # below which a bound of labels is looked for; where there is none
-
-IN_FLOAT64 = "matmagic runs functions in float64, whatever the notebook has: leave out what asks for another dtype"
 
 CONSTRAINTS = {  # of torch.distributions, as properties
     "PositiveDefinite": "positive-definite",
@@ -212,49 +209,17 @@ def fatal(error: Exception) -> bool:
     if isinstance(error, RecursionError | NotImplementedError):
         return True
     if isinstance(error, AssertionError):
-        return not _raised_in(error).startswith("torch.")  # of a module about its argument
+        return not raised_in(error).startswith("torch.")  # of a module about its argument
     return not isinstance(error, RuntimeError | IndexError | ValueError | TypeError) or "allocate" in str(error)
 
 
 def is_shape_error(error: Exception | None) -> bool:
     """Whether torch complains about sizes, rather than the user's own code about something else."""
-    if error is None or fatal(error) or _about_dtype(error):
+    if error is None or fatal(error) or about_dtype(error):
         return False
     if re.search(r"to unpack|0-d tensor|tuple index out of range", str(error)):
         return True
-    return _raised_in(error).partition(".")[0] in ("torch", __name__.partition(".")[0])
-
-
-def _raised_at(error: Exception) -> TracebackType | None:
-    """The innermost step of the traceback."""
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    return where
-
-
-def _raised_in(error: Exception) -> str:
-    """The module of the code that raised."""
-    where = _raised_at(error)
-    return str(where.tb_frame.f_globals.get("__name__", "")) if where is not None else ""
-
-
-def _about_dtype(error: Exception) -> bool:
-    """Whether a tensor has another dtype than the code asks for: torch says so, or the line that raises, or the one before."""
-    if re.search(r"dtype|(Float|Half|BFloat16|Double) ?Tensor|ScalarType|got Double|implemented for '", str(error)):
-        return True
-    where = _raised_at(error)
-    if where is None or _raised_in(error).startswith("torch."):
-        return False
-    file, line = where.tb_frame.f_code.co_filename, where.tb_lineno
-    return any(re.search(r"dtype|float32|float16|FloatTensor", linecache.getline(file, n)) for n in (line - 1, line))
-
-
-def explained(error: Exception) -> Exception:
-    """The user's own exception, with a note where it is about a dtype."""
-    if _about_dtype(error) and not getattr(error, "__notes__", None):
-        error.add_note(IN_FLOAT64)
-    return error
+    return raised_in(error).partition(".")[0] in ("torch", __name__.partition(".")[0])
 
 
 def most_general(search: Search, dims: Dims, own: Mapping[str, int] | None = None) -> Outcome:

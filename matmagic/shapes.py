@@ -22,14 +22,15 @@ import torch
 from torch import Tensor
 
 from .capture import Subject
+from .containers import dict_asked, tuple_asked
 from .errors import OptionError, ShapeError
+from .hints import explained
 from .inference import (
     Dims,
     Outcome,
     Search,
     Shape,
     bound_of,
-    explained,
     infer,
     is_shape_error,
     letters_of,
@@ -64,6 +65,8 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
     """The first that applies: options, annotations, notebook tensors, the most general shapes for which f
     runs."""
     check_names(subject, options)
+    if asked := dict_asked(subject):
+        raise asked
     given = {name: parse_shape(text, name) for name, text in options.shapes.items()}
     for name, text in subject.annotations.items():
         if name not in given and (shape := annotated(text)) is not None:
@@ -352,6 +355,8 @@ def no_shapes_run(search: Search, outcome: Outcome) -> NoReturn:
     ShapeError."""
     error = outcome.error
     assert error is not None
+    if asked := tuple_asked(search.subject):
+        raise asked from error
     if not is_shape_error(error):
         raise explained(error)
     tried = lettered(search.subject, outcome.dims)
