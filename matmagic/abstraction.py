@@ -9,26 +9,43 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 
 from .canonical import key, linked
-from .expr import Leaf, Node, Number, Product, Sum, add, leaf, product, transpose
-from .walk import leaves, substitute, transform
+from .expr import Leaf, Node, Number, Product, SizeOf, Sum, add, leaf, number, product, transpose
+from .walk import leaves, ordered, substitute, transform
 
 
 def abstract(form: Node, variable: Leaf) -> Iterator[tuple[Node, Mapping[str, Node]]]:
-    """The form with its constant parts each as one constant, and what these made-up constants stand for."""
-    for sign in (-1, 1):  # constant terms are written A x - b in some rows, A x + b in others
-        abstraction = _Abstraction(variable, sign)
-        yield abstraction.of(form), abstraction.constants
-        if not abstraction.signs_matter:
-            break
+    """The form with its constant parts each as one constant, and what these made-up constants stand for.
+
+    First with the numbers and sizes that stand alone left there, as rows with means have them, then without; first with
+    the signs that it has: constant terms are written A x - b in some rows, A x + b in others.  Last with 𝟏ᵀx for Σ x.
+    """
+    seen: set[Node] = set()
+    for kept, ones in ((True, False), (False, False), (False, True)):
+        ways = [_Abstraction(variable, sign, kept, ones) for sign in (-1, 1)]
+        nodes = [way.of(form) for way in ways]
+        for k in sorted(range(2 if ways[0].signs_matter else 1), key=lambda k: ways[k].negated):
+            if nodes[k] not in seen:
+                seen.add(nodes[k])
+                yield nodes[k], ways[k].constants
+
+
+def _is_size(part: Node) -> bool:
+    return isinstance(part, SizeOf)
 
 
 class _Abstraction:
-    """Replaces the parts of a function that don't contain the variable by made-up constants, equal parts by one."""
+    """Replaces the parts of a function that don't contain the variable by made-up constants, equal parts by one.
 
-    def __init__(self, variable: Leaf, sign: int) -> None:
+    Where they are `kept`, sizes, signs of terms and numbers without a constant beside them stay.
+    """
+
+    def __init__(self, variable: Leaf, sign: int, kept: bool, ones: bool) -> None:
         self.variable = variable
         self.sign = sign
+        self.kept = kept
+        self.ones = ones
         self.signs_matter = False
+        self.negated = 0  # constant terms that have the other sign in the form
         self.constants: dict[str, Node] = {}
         self.names: dict[bytes, str] = {}
         self.numbers = count(1)
@@ -38,6 +55,10 @@ class _Abstraction:
 
     def varies(self, node: Node) -> bool:
         return self.variable.name in leaves(node)
+
+    def stays(self, node: Node) -> bool:
+        """Whether a factor is left as it is."""
+        return self.varies(node) or (self.kept and not leaves(node) and any(map(_is_size, ordered(node))))
 
     def placeholder(self, node: Node) -> Node:
         """The constant that stands for this part: one for a part and its transpose."""
@@ -63,10 +84,12 @@ class _Abstraction:
         terms: list[tuple[Number, Node]] = []
         for c, t in node.terms:
             if self.varies(t):
-                inner = self.product(t, c) if isinstance(t, Product) and c != 1 else None
-                terms.append((1, inner) if inner is not None else (c, t))
+                sign = -1 if self.kept and c < 0 else 1
+                inner = self.product(t, sign * c) if isinstance(t, Product) and c != 1 else None
+                terms.append((sign, inner) if inner is not None else (c, t))
         if fixed:
             self.signs_matter = True
+            self.negated += self.sign * fixed[0][0] < 0
             part = add([(self.sign * c, t) for c, t in fixed], node.shape)
             terms.append((self.sign, self.placeholder(self.restored(part))))
         return add(terms, node.shape)
@@ -78,8 +101,10 @@ class _Abstraction:
     def product(self, node: Product, coefficient: Number) -> Node:
         """Constant factors that hang together as one constant; scalars and the coefficient go into the first."""
         rank = len(node.shape)
-        varying = [(f, at) for f, at in node.factors if self.varies(f)]
-        fixed = [(f, at) for f, at in node.factors if not self.varies(f)]
+        varying = [(f, at) for f, at in node.factors if self.stays(f)]
+        fixed = [(f, at) for f, at in node.factors if not self.stays(f)]
+        if self.ones and not fixed and not rank and [f for f, _ in varying] == [self.variable]:
+            fixed = [(number(1, [node.sizes[label]]), (label,)) for label in dict.fromkeys(varying[0][1])]
         outside = {label for _, at in varying for label in at} | set(range(rank))
         groups = linked(fixed, lambda label: label not in outside)
         scalars = [
@@ -95,6 +120,8 @@ class _Abstraction:
             part = product([*group, *extra], [node.sizes[label] for label in ends], ends)
             whole = self.restored(add([(coefficient if k == 0 else 1, part)], part.shape))
             factors.append((self.placeholder(whole), tuple(ends)))
+        if not open_groups and not scalars and self.kept:
+            return add([(coefficient, node)], node.shape)
         if not open_groups and (scalars or coefficient != 1):
             part = add([(coefficient, product(scalars, (), ()))], ())
             factors.append((self.placeholder(self.restored(part)), ()))

@@ -89,12 +89,13 @@ class Bound:
     def put_in(self, node: Node) -> Node:
         """An expression of the row in the user's names and sizes."""
         values = {**self.bindings, self.identity.wrt: self.variable}
-        return substitute(resized(node, self._sizes(node)), values)
+        return substitute(resized(node, self._sizes), values)
 
-    def _sizes(self, node: Node) -> dict[str, Size]:
-        """What the row's size letters in an expression stand for."""
+    @property
+    def _sizes(self) -> dict[str, Size]:
+        """What the row's size letters stand for; a gradient may have some of a symbol that isn't in it."""
         values = {**self.bindings, self.identity.wrt: self.variable}
-        pairs = ((own.shape, values[name].shape) for name, own in leaves(node).items())
+        pairs = ((own.shape, values[name].shape) for name, own in leaves(self.identity.node).items())
         return {old: new for own, users in pairs for old, new in zip(own, users, strict=True) if isinstance(old, str)}
 
     def properties(self, given: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -118,6 +119,6 @@ class Bound:
 
     def fits(self, sizes: Mapping[str, int]) -> bool:
         """Whether sizes of the user's letters keep the row's conditions, such as m >= n."""
-        own = self._sizes(self.identity.node)
+        own = self._sizes
         asked = (condition.split(" >= ") for condition in self.identity.conditions if " >= " in condition)
         return all(length(own[larger], sizes) >= length(own[smaller], sizes) for larger, smaller in asked)

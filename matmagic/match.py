@@ -38,11 +38,12 @@ from .expr import (
     product,
     transpose,
 )
+from .expr import scale as scaled
 from .kinds import functions_in, functions_of, keyed, kind_of
 from .lengths import Size, length
 from .lengths import parts as parts_of
 from .sampling import sample
-from .simplify import expand, flattened
+from .simplify import expand, flattened, opened
 from .twins import twin
 from .walk import children, leaves, ordered, size_letters, substitute, transform, written_size
 
@@ -76,9 +77,10 @@ def match(node: Node, variable: Leaf, order: int = 1, assumed: Mapping[str, str]
     if variable.name not in leaves(node):
         return None
     needed = functions_in(node, depending(node, variable.name))
-    opened = _opened(node)
-    parts = [_Part(_signed(form, variable)) for form in dict.fromkeys((node, opened))]
-    parts += [replace(part, node=_signed(part.node, variable)) for part in _bare(opened, variable, order)]
+    forms = list(dict.fromkeys((node, opened(node))))
+    parts = [_Part(_signed(form, variable)) for form in forms]
+    bare = (part for form in forms for part in _bare(form, variable, order))
+    parts += [replace(part, node=_signed(opened(part.node), variable)) for part in bare]
     for part, form, constants in _looked_up(parts, variable):
         bound = part.whole(_by_form(form, constants, variable, order, assumed))
         if bound is not None and _proved(bound, node, order):
@@ -135,14 +137,6 @@ def _looked_up(parts: Sequence[_Part], variable: Leaf) -> Iterator[tuple[_Part, 
                 yield from ((part, *found) for found in abstract(form, variable))
 
 
-def _opened(node: Node) -> Node:
-    """c (s + t) as c s + c t, for a number c in front."""
-    if not isinstance(node, Sum) or not any(isinstance(term, Sum) for _, term in node.terms):
-        return node
-    inner = ((c, term.terms if isinstance(term, Sum) else ((Fraction(1), term),)) for c, term in node.terms)
-    return _opened(add([(exact(c * own), term) for c, terms in inner for own, term in terms], node.shape))
-
-
 def _bare(node: Node, variable: Leaf, order: int) -> Iterator[_Part]:
     """What is left without a factor and without terms that the derivative doesn't see."""
     terms: Sequence[tuple[Number, Node]] = node.terms if isinstance(node, Sum) else ((Fraction(1), node),)
@@ -160,7 +154,9 @@ def _bare(node: Node, variable: Leaf, order: int) -> Iterator[_Part]:
         if scale != 1 and scalars:
             yield _Part(term, number(scale), offset)
         if scale != 1 or scalars:
-            yield _Part(others, product([(number(scale), ()), *scalars], (), ()), offset)
+            factor = product([(number(scale), ()), *scalars], (), ())
+            yield _Part(others, factor, offset)
+            yield _Part(scaled(-1, others), scaled(-1, factor), offset, thorough=False)
         return
     yield from (replace(part, offset=offset) for part in _scaled(seen, node.shape))
 

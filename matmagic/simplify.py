@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from . import matrix_rules, named_rules, term_rules
 from .canonical import is_symmetric
-from .expr import Leaf, Node, Number, Product, Sum, add, product
+from .expr import Leaf, Node, Number, Product, Sum, add, exact, product
 from .functions import at_zero
 from .property_rules import rows_for
 from .walk import ordered, rebuild, transform, with_fields
@@ -136,3 +136,26 @@ def flattened(node: Node) -> Node:
     for coefficient, term in node.terms:
         terms += [(coefficient * c, t) for c, t in term.terms] if isinstance(term, Sum) else [(coefficient, term)]
     return add(terms, node.shape)
+
+
+def opened(node: Node) -> Node:
+    """c (s + t) as c s + c t, for a number c in front, and 𝟏ᵀ(s + t) as 𝟏ᵀ s + 𝟏ᵀ t."""
+    if isinstance(node, Product):
+        sums = [k for k, (factor, _) in enumerate(node.factors) if isinstance(factor, Sum)]
+        return opened(_distributed(node, sums[0])) if len(sums) == 1 else node
+    if not isinstance(node, Sum) or not any(isinstance(term, Sum | Product) for _, term in node.terms):
+        return node
+    within = ((c, opened(term) if isinstance(term, Product) else term) for c, term in node.terms)
+    inner = ((c, term.terms if isinstance(term, Sum) else ((Fraction(1), term),)) for c, term in within)
+    whole = add([(exact(c * own), term) for c, terms in inner for own, term in terms], node.shape)
+    return whole if whole is node else opened(whole)
+
+
+def _distributed(node: Product, place: int) -> Node:
+    """The product with one of its factors, a sum, opened."""
+    rank = len(node.shape)
+    summed, labels = node.factors[place]
+    others = [factor for k, factor in enumerate(node.factors) if k != place]
+    terms = summed.terms if isinstance(summed, Sum) else ()
+    parts = [(c, product([*others, (term, labels)], node.sizes[:rank], range(rank))) for c, term in terms]
+    return add(parts, node.shape)

@@ -23,6 +23,7 @@ from typing import Any
 from ..canonical import Pattern, pattern
 from ..expr import Node
 from ..lengths import Size
+from ..simplify import opened
 from .reading import NAMED, computed, read
 
 SUBJECTS = """
@@ -110,7 +111,7 @@ class Identity:
     @cached_property
     def pattern(self) -> Pattern:
         """What it is found by."""
-        found = pattern(self.node, self.wrt)
+        found = pattern(opened(self.node), self.wrt)
         if found is None:
             raise ValueError(f"{self.place}: {self.name!r} has no pattern")
         return found

@@ -49,6 +49,18 @@ identity("log-determinant of the Gram matrix", "torch.logdet(X.T @ X)", wrt="X",
 identity("log-determinant of the Gram matrix by the pseudoinverse",
          "torch.logdet(torch.linalg.pinv(P).T @ torch.linalg.pinv(P))", wrt="P", gradient="-2 * torch.linalg.pinv(P).T",
          shapes="P: n m", conditions=("m >= n",), source="Matrix Cookbook (56)", note="P is the pseudoinverse of X")
+identity("determinant of the Gram matrix of the rows", "torch.linalg.det(X @ X.T)", wrt="X",
+         gradient="2 * torch.linalg.det(X @ X.T) * torch.linalg.inv(X @ X.T) @ X",
+         shapes="X: m n", conditions=("n >= m",), source="Matrix Cookbook (53), A = I, transposed")
+identity("log-determinant of the Gram matrix of the rows", "torch.logdet(X @ X.T)", wrt="X",
+         gradient="2 * torch.linalg.inv(X @ X.T) @ X", shapes="X: m n", conditions=("n >= m",),
+         source="Matrix Cookbook (55), transposed")
+identity("log-determinant of A + X Xᵀ", "torch.logdet(A + X @ X.T)", wrt="X",
+         gradient="(torch.linalg.inv(A + X @ X.T) + torch.linalg.inv(A + X @ X.T).T) @ X", shapes="X: m n, A: m m",
+         conditions=("A positive-definite",), source="chain rule with Matrix Cookbook (57)")
+identity("log-determinant of A + Xᵀ X", "torch.logdet(A + X.T @ X)", wrt="X",
+         gradient="X @ (torch.linalg.inv(A + X.T @ X) + torch.linalg.inv(A + X.T @ X).T)", shapes="X: m n, A: n n",
+         conditions=("A positive-definite",), source="chain rule with Matrix Cookbook (57)")
 identity("log-determinant of Xᵀ A X", "torch.logdet(X.T @ A @ X)", wrt="X",
          gradient="A @ X @ torch.linalg.inv(X.T @ A @ X) + A.T @ X @ torch.linalg.inv(X.T @ A @ X).T",
          shapes="X: m n, A: m m", conditions=("m >= n", "A positive-definite"),

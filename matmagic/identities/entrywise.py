@@ -15,6 +15,11 @@ SLOPES = {
     "torch.relu": "(lambda v: 1.0 * (v > 0))",
     "F.softplus": "torch.sigmoid",
 }
+MORE = (  # alone, or summed
+    {"f": "F.leaky_relu", "df": "(lambda v: 1.0 * (v > 0) + 0.01 * (v <= 0))"},
+    {"f": "F.elu", "df": "(lambda v: 1.0 * (v > 0) + torch.exp(v) * (v <= 0))"},
+    {"f": "torch.erf", "df": "(lambda v: 2 / torch.pi ** 0.5 * torch.exp(-v ** 2))"},
+)
 
 
 def functions(*left_out: str) -> tuple[dict[str, str], ...]:
@@ -35,12 +40,12 @@ identity("sum of powers", "(x ** p).sum()", wrt="x", gradient="p * x ** (p - 1)"
 identity("sum of sigmoids", "torch.sigmoid(x).sum()", wrt="x", gradient="torch.sigmoid(x) * (1 - torch.sigmoid(x))",
          shapes="x: n", source="derivative of the sigmoid")
 identity("sum of an elementwise function", "f(x).sum()", wrt="x", gradient="df(x)", shapes="x: n",
-         conditions=("x positive",), each=functions("exp", "log", "sigmoid"),
+         conditions=("x positive",), each=functions("exp", "log", "sigmoid") + MORE,
          source="Matrix calculus, chain rule")
 identity("weighted sum of an elementwise function", "(a * f(x)).sum()", wrt="x", gradient="a * df(x)",
          shapes="x: n, a: n", conditions=("x positive",), each=functions(), source="Matrix calculus, chain rule")
 identity("elementwise function", "f(x)", wrt="x", gradient="torch.diag(df(x).squeeze(1))",
-         shapes="x: n", conditions=("x positive",), each=functions(), source="Matrix calculus, vector by vector, g(u)")
+         shapes="x: n", conditions=("x positive",), each=functions() + MORE, source="Matrix calculus, vector by vector, g(u)")
 identity("elementwise power", "x ** p", wrt="x", gradient="torch.diag((p * x ** (p - 1)).squeeze(1))",
          shapes="x: n", conditions=("x positive",), each=values(p="2 3 4 5 (-1) (-2) 0.5"), source="power rule")
 identity("function of a scalar", "f(t)", wrt="t", gradient="df(t)", shapes="t: ", conditions=("t positive",),

@@ -2,6 +2,14 @@
 
 from . import identity, values
 
+CURVATURES = (  # functions and their second derivatives
+    {"f": "torch.exp", "ddf": "torch.exp"},
+    {"f": "torch.sin", "ddf": "-torch.sin"},
+    {"f": "torch.cos", "ddf": "-torch.cos"},
+    {"f": "F.softplus", "ddf": "(lambda v: torch.sigmoid(v) * (1 - torch.sigmoid(v)))"},
+    {"f": "torch.tanh", "ddf": "(lambda v: -2 * torch.tanh(v) * (1 - torch.tanh(v) ** 2))"},
+)
+
 # fmt: off
 identity("Hessian of a quadratic form", "x.T @ A @ x", wrt="x", hessian="(A + A.T)", shapes="x: n, A: n n",
          simpler={"A symmetric": "2 * A"},
@@ -74,3 +82,11 @@ identity("Hessian of log-sum-exp of an affine map", "torch.logsumexp(A @ x + b, 
          shapes="x: n, A: m n, b: m", source="Jacobian of the softmax")
 identity("Hessian of a linear form's exponential", "torch.exp(a.T @ x)", wrt="x", hessian="torch.exp(a.T @ x) * a @ a.T",
          shapes="x: n, a: n", source="chain rule with the derivative of exp")
+identity("Hessian of the log barrier of linear inequalities", "-torch.log(b - A @ x).sum()", wrt="x",
+         hessian="A.T @ torch.diag((1 / (b - A @ x) ** 2).squeeze(1)) @ A", shapes="x: n, A: m n, b: m",
+         conditions=("A x below b",), source="chain rule with the derivative of log")
+identity("Hessian of a sum of an elementwise function", "f(x).sum()", wrt="x", hessian="torch.diag(ddf(x).squeeze(1))",
+         shapes="x: n", each=CURVATURES[1:], source="Matrix calculus, chain rule")
+identity("Hessian of a sum of an elementwise function of a linear map", "f(A @ x).sum()", wrt="x",
+         hessian="A.T @ torch.diag(ddf(A @ x).squeeze(1)) @ A", shapes="x: n, A: m n", each=CURVATURES,
+         source="Matrix calculus, chain rule")

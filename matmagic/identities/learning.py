@@ -38,15 +38,22 @@ identity("RMS normalisation", "x / torch.sqrt((x ** 2).mean() + e)", wrt="x",
          gradient="torch.eye(x.shape[0]) / torch.sqrt((x ** 2).mean() + e)"
                   " - x @ x.T / (x.shape[0] * torch.sqrt((x ** 2).mean() + e) ** 3)",
          shapes="x: n, e: ", conditions=("e positive",), source="quotient rule with Matrix Cookbook (129)")
-identity("masked matrix factorisation by the left factor", "((M * (U @ V.T - R)) ** 2).sum()", wrt="U",
-         gradient="2 * (M * M * (U @ V.T - R)) @ V", shapes="U: m k, V: n k, R: m n, M: m n",
-         source="Matrix Cookbook (119) with (38)")
-identity("masked matrix factorisation by the right factor", "((M * (U @ V.T - R)) ** 2).sum()", wrt="V",
-         gradient="2 * (M * M * (U @ V.T - R)).T @ U", shapes="U: m k, V: n k, R: m n, M: m n",
-         source="Matrix Cookbook (119) with (38)")
-identity("symmetric matrix factorisation", "((X @ X.T - A) ** 2).sum()", wrt="X",
-         gradient="2 * (2 * X @ X.T - A - A.T) @ X", shapes="X: m n, A: m m",
-         simpler={"A symmetric": "4 * (X @ X.T - A) @ X"}, source="Matrix Cookbook (108) and (123)")
+identity("masked matrix factorisation by the left factor", "(mask * (U @ V.T - R) ** 2).sum()", wrt="U",
+         gradient="2 * (mask * (U @ V.T - R)) @ V", shapes="U: m k, V: n k, R: m n, M: m n",
+         each=({"mask": "M ** 2"}, {"mask": "M"}), source="Matrix Cookbook (119) with (38)",
+         note="M holds zeros and ones, or weights")
+identity("masked matrix factorisation by the right factor", "(mask * (U @ V.T - R) ** 2).sum()", wrt="V",
+         gradient="2 * (mask * (U @ V.T - R)).T @ U", shapes="U: m k, V: n k, R: m n, M: m n",
+         each=({"mask": "M ** 2"}, {"mask": "M"}), source="Matrix Cookbook (119) with (38)",
+         note="M holds zeros and ones, or weights")
+identity("symmetric matrix factorisation", "(residual ** 2).sum()", wrt="X", gradient="slope", shapes="X: m n, A: p p",
+         each=({"residual": "(X @ X.T - A)", "p": "m", "slope": "2 * (2 * X @ X.T - A - A.T) @ X",
+                "simple": "4 * (X @ X.T - A) @ X"},
+               {"residual": "(X.T @ X - A)", "p": "n", "slope": "2 * X @ (2 * X.T @ X - A - A.T)",
+                "simple": "4 * X @ (X.T @ X - A)"}),
+         simpler={"A symmetric": "simple"}, source="Matrix Cookbook (108) and (123)")
+identity("orthogonality penalty", "((X.T @ X - torch.eye(X.shape[1])) ** 2).sum()", wrt="X",
+         gradient="4 * X @ (X.T @ X - torch.eye(X.shape[1]))", shapes="X: m n", source="Matrix Cookbook (108) and (123)")
 identity("PCA reconstruction error", "((W @ W.T @ X - X) ** 2).sum()", wrt="W",
          gradient="2 * ((W @ W.T @ X - X) @ X.T @ W + X @ (W @ W.T @ X - X).T @ W)", shapes="W: n k, X: n m",
          source="Matrix Cookbook (119), product rule")
@@ -59,3 +66,11 @@ identity("mean of squared errors of a matrix", "((X - Y) ** 2).mean()", wrt="X",
 identity("swish", "x * torch.sigmoid(x)", wrt="x",
          gradient="torch.diag((torch.sigmoid(x) + x * torch.sigmoid(x) * (1 - torch.sigmoid(x))).squeeze(1))",
          shapes="x: n", source="product rule with the derivative of the sigmoid")
+identity("GELU", "F.gelu(x)", wrt="x",
+         gradient="torch.diag((0.5 * (1 + torch.erf(x / 2 ** 0.5)) + x * torch.exp(-x ** 2 / 2) / (2 * torch.pi) ** 0.5)"
+                  ".squeeze(1))",
+         shapes="x: n", source="product rule with the normal distribution function")
+identity("standardisation", "(x - x.mean()) / torch.std(x)", wrt="x",
+         gradient="(torch.eye(x.shape[0]) - torch.ones_like(x) @ torch.ones_like(x).T / x.shape[0]) / torch.std(x)"
+                  " - (x - x.mean()) @ (x - x.mean()).T / ((x.shape[0] - 1) * torch.std(x) ** 3)",
+         shapes="x: n", source="quotient rule with the standard deviation")

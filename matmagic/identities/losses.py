@@ -26,9 +26,16 @@ identity("ridge regression", "((A @ x - b) ** 2).sum() + c * x.T @ x", wrt="x",
 identity("ridge regression with the mean squared error", "((A @ x - b) ** 2).mean() + c * x.T @ x", wrt="x",
          gradient="2 * A.T @ (A @ x - b) / A.shape[0] + 2 * c * x", shapes="x: n, A: m n, b: m, c: ",
          source="Matrix Cookbook (84) and (131)")
-identity("Tikhonov regularisation", "((A @ x - b) ** 2).sum() + ((T @ x) ** 2).sum()", wrt="x",
-         gradient="2 * A.T @ (A @ x - b) + 2 * T.T @ T @ x", shapes="x: n, A: m n, b: m, T: k n",
-         source="Matrix Cookbook (84) and (81)")
+identity("Tikhonov regularisation", "((A @ x - b) ** 2).sum() + weight * ((T @ x) ** 2).sum()", wrt="x",
+         gradient="2 * A.T @ (A @ x - b) + 2 * weight * T.T @ T @ x", shapes="x: n, A: m n, b: m, T: k n, c: ",
+         each=({"weight": "1"}, {"weight": "c"}), source="Matrix Cookbook (84) and (81)")
+identity("lasso with the mean squared error", "((A @ x - b) ** 2).mean() + c * x.abs().sum()", wrt="x",
+         gradient="2 * A.T @ (A @ x - b) / A.shape[0] + c * torch.sign(x)", shapes="x: n, A: m n, b: m, c: ",
+         conditions=("x without zeros",), source="Matrix Cookbook (84) and the l1 norm",
+         note="a subgradient where an entry is 0")
+identity("l1 proximal objective", "((x - y) ** 2).sum() + c * x.abs().sum()", wrt="x",
+         gradient="2 * (x - y) + c * torch.sign(x)", shapes="x: n, y: n, c: ", conditions=("x without zeros",),
+         source="Matrix Cookbook (131) and the l1 norm", note="it is least at the soft threshold of y")
 identity("lasso", "((A @ x - b) ** 2).sum() + c * x.abs().sum()", wrt="x",
          gradient="2 * A.T @ (A @ x - b) + c * torch.sign(x)", shapes="x: n, A: m n, b: m, c: ",
          conditions=("x without zeros",), source="Matrix Cookbook (84) and the l1 norm",
@@ -66,6 +73,9 @@ identity("logistic loss", "(F.softplus(X @ w) - y * (X @ w)).sum()", wrt="w",
 identity("logistic loss with signs", "F.softplus(-y * (X @ w)).sum()", wrt="w",
          gradient="-X.T @ (y * torch.sigmoid(-y * (X @ w)))", shapes="w: n, X: m n, y: m",
          source="chain rule with the derivative of softplus", note="y holds ±1")
+identity("regularised logistic loss", "(F.softplus(X @ w) - y * (X @ w)).sum() + c * w.T @ w", wrt="w",
+         gradient="X.T @ (torch.sigmoid(X @ w) - y) + 2 * c * w", shapes="w: n, X: m n, y: m, c: ",
+         source="chain rule with the derivatives of softplus and the sigmoid", note="y holds 0 and 1")
 identity("binary cross-entropy by logits", "(F.softplus(z) - y * z).sum()", wrt="z", gradient="torch.sigmoid(z) - y",
          shapes="z: n, y: n",
          source="derivatives of softplus and the sigmoid")
@@ -79,9 +89,20 @@ identity("softmax cross-entropy of a normalised target", "torch.logsumexp(z, 0) 
          gradient="torch.softmax(z, 0) - y", shapes="z: n, y: n",
          source="derivative of log-sum-exp",
          note="y sums to 1")
-identity("softmax cross-entropy by weights", "-(Y * torch.log_softmax(X @ W, 1)).sum()", wrt="W",
-         gradient="X.T @ (Y.sum(1, keepdim=True) * torch.softmax(X @ W, 1) - Y)", shapes="W: n k, X: m n, Y: m k",
-         simpler={"Y one-hot": "X.T @ (torch.softmax(X @ W, 1) - Y)"}, source="chain rule with log-sum-exp")
+identity("softmax cross-entropy by weights", "-(Y * torch.log_softmax(scores, 1)).sum()", wrt="W",
+         gradient="slope", shapes="W: p q, X: m n, Y: m k",
+         each=({"scores": "X @ W", "slope": "X.T @ (Y.sum(1, keepdim=True) * torch.softmax(X @ W, 1) - Y)",
+                "simple": "X.T @ (torch.softmax(X @ W, 1) - Y)", "p": "n", "q": "k"},
+               {"scores": "X @ W.T", "slope": "(Y.sum(1, keepdim=True) * torch.softmax(X @ W.T, 1) - Y).T @ X",
+                "simple": "(torch.softmax(X @ W.T, 1) - Y).T @ X", "p": "k", "q": "n"}),
+         simpler={"Y one-hot": "simple"}, source="chain rule with log-sum-exp")
+identity("softmax cross-entropy by rows", "-(Y * torch.log_softmax(Z, 1)).sum()", wrt="Z",
+         gradient="Y.sum(1, keepdim=True) * torch.softmax(Z, 1) - Y", shapes="Z: m k, Y: m k",
+         simpler={"Y one-hot": "torch.softmax(Z, 1) - Y"}, source="chain rule with log-sum-exp")
+identity("least squares of B X a", "(residual ** 2).sum()", wrt="X", gradient="slope", shapes="X: m n, a: p, B: k q, c: k",
+         each=({"residual": "(B @ X @ a - c)", "slope": "2 * B.T @ (B @ X @ a - c) @ a.T", "p": "n", "q": "m"},
+               {"residual": "(B @ X.T @ a - c)", "slope": "2 * a @ (B @ X.T @ a - c).T @ B", "p": "m", "q": "n"}),
+         source="Matrix Cookbook (88) and (119)", note="two linear layers")
 identity("elastic net", "((A @ x - b) ** 2).sum() + c * x.abs().sum() + d * x.T @ x", wrt="x",
          gradient="2 * A.T @ (A @ x - b) + c * torch.sign(x) + 2 * d * x", shapes="x: n, A: m n, b: m, c: , d: ",
          conditions=("x without zeros",), source="Matrix Cookbook (84), (131) and the l1 norm")

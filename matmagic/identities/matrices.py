@@ -19,9 +19,23 @@ identity("weighted Gram bilinear form", "b.T @ X.T @ D @ X @ c", wrt="X",
 identity("quadratic form of X b + c", "(X @ b + c).T @ D @ (X @ b + c)", wrt="X",
          gradient="(D + D.T) @ (X @ b + c) @ b.T",
          shapes="X: m n, b: n, c: m, D: m m", source="Matrix Cookbook (83)")
-identity("matrix-vector product by the matrix", "X @ a", wrt="X",
-         gradient='torch.einsum("ik,j->ikj", torch.eye(X.shape[0]), a.squeeze(1))',
-         shapes="X: m n, a: n", source="Matrix Cookbook (73)")
+identity("matrix-vector product by the matrix", "whole", wrt="X", gradient="slope", shapes="X: m n, a: p",
+         each=({"whole": "X @ a", "p": "n", "slope": 'torch.einsum("ik,j->ikj", torch.eye(X.shape[0]), a.squeeze(1))'},
+               {"whole": "X.T @ a", "p": "m", "slope": 'torch.einsum("ik,j->ijk", torch.eye(X.shape[1]), a.squeeze(1))'}),
+         source="Matrix Cookbook (73)")
+identity("sums of the rows", "X.sum(1)", wrt="X",
+         gradient='torch.einsum("ik,j->ikj", torch.eye(X.shape[0]), torch.ones(X.shape[1]))',
+         shapes="X: m n", source="Matrix Cookbook (73), a = 𝟏")
+identity("sums of the columns", "X.sum(0)", wrt="X",
+         gradient='torch.einsum("ik,j->ijk", torch.eye(X.shape[1]), torch.ones(X.shape[0]))',
+         shapes="X: m n", source="Matrix Cookbook (73), a = 𝟏")
+identity("centring of the columns", "X - X.mean(0)", wrt="X",
+         gradient='torch.einsum("ik,jl->ijkl", torch.eye(X.shape[0]) - torch.ones(X.shape[0], X.shape[0]) / X.shape[0],'
+                  " torch.eye(X.shape[1]))",
+         shapes="X: m n", source="Matrix Cookbook (37) with the centring matrix")
+identity("Hadamard product times a vector", "(A * X) @ b", wrt="X",
+         gradient='torch.einsum("ik,kj->ikj", torch.eye(X.shape[0]), A * b.T)', shapes="X: m n, A: m n, b: n",
+         source="Matrix Cookbook (38)")
 identity("product with a matrix on the right", "X @ A", wrt="X",
          gradient='torch.einsum("ik,lj->ijkl", torch.eye(X.shape[0]), A)',
          shapes="X: m n, A: n k", source="Matrix Cookbook (74)")

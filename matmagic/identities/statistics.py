@@ -71,9 +71,19 @@ identity("GP marginal likelihood in the noise",
                   " - torch.trace(torch.linalg.inv(K + s * torch.eye(K.shape[0])))) / 2",
          shapes="s: , K: n n, y: n", conditions=("K positive-definite", "s positive"),
          source="Matrix Cookbook (59) and (43)")
-identity("Gaussian log-likelihood in the variance", "-torch.log(v) * c - r / (2 * v)", wrt="v",
-         gradient="-c / v + r / (2 * v ** 2)", shapes="v: , c: , r: ", conditions=("v positive",),
-         source="table of derivatives", note="r is the sum of squared deviations, c half their number")
+identity("Gaussian log-likelihood in the variance", "c * torch.log(v) + r / v", wrt="v",
+         gradient="c / v - r / v ** 2", shapes="v: , c: , r: ", conditions=("v positive",),
+         source="table of derivatives", note="-r is half the sum of squared deviations, -c half their number")
+identity("Gaussian log-likelihood in the standard deviation", "c * torch.log(s) + r / s ** 2", wrt="s",
+         gradient="c / s - 2 * r / s ** 3", shapes="s: , c: , r: ", conditions=("s positive",),
+         source="table of derivatives", note="-r is half the sum of squared deviations, -c their number")
+identity("sum of squared deviations from a number", "((m - x) ** 2).sum()", wrt="m", gradient="2 * (m - x).sum()",
+         shapes="m: , x: n", source="power rule and linearity")
+identity("KL divergence to the standard Gaussian in the covariance", "(torch.trace(X) - torch.logdet(X)) / 2", wrt="X",
+         gradient="(torch.eye(X.shape[0]) - torch.linalg.inv(X).T) / 2", shapes="X: n n", conditions=("X positive-det",),
+         source="Matrix Cookbook (57) and (99)")
+identity("generalised KL divergence", "(p * torch.log(p / q) - p + q).sum()", wrt="p", gradient="torch.log(p / q)",
+         shapes="q: n, p: n", conditions=("p positive", "q positive"), source="product rule with the derivative of log")
 identity("KL divergence in the second distribution", "(p * torch.log(p / q)).sum()", wrt="q", gradient="-p / q",
          shapes="q: n, p: n", conditions=("p positive", "q positive"),
          source="derivative of log")
@@ -82,7 +92,7 @@ identity("KL divergence in the first distribution", "(p * torch.log(p / q)).sum(
          source="product rule with the derivative of log")
 identity("cross-entropy of distributions", "-(p * torch.log(q)).sum()", wrt="q", gradient="-p / q",
          shapes="q: n, p: n", conditions=("q positive",), source="derivative of log")
-identity("Poisson log-likelihood", "(y * (X @ w) - torch.exp(X @ w)).sum()", wrt="w",
+identity("Poisson log-likelihood", "y.T @ (X @ w) - torch.exp(X @ w).sum()", wrt="w",
          gradient="X.T @ (y - torch.exp(X @ w))", shapes="w: n, X: m n, y: m",
          source="chain rule with the derivative of exp")
 identity("sample variance", "torch.var(x)", wrt="x", gradient="2 * (x - x.mean()) / (x.shape[0] - 1)",

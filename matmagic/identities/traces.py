@@ -40,6 +40,8 @@ identity("trace of A X B", "torch.trace(A @ X @ B)", wrt="X", gradient="A.T @ B.
          shapes="X: m n, A: k m, B: n k", source="Matrix Cookbook (101)")
 identity("inner product of matrices", "(A * X).sum()", wrt="X", gradient="A", shapes="X: m n, A: m n",
          source="Matrix Cookbook (103) and (104)", note="⟨A, X⟩ = tr(Aᵀ X) = tr(A Xᵀ)")
+identity("linear form of the diagonal", "torch.trace(X @ torch.diag(d.squeeze(1)))", wrt="X",
+         gradient="torch.diag(d.squeeze(1))", shapes="X: n n, d: n", source="Matrix Cookbook (142)")
 identity("trace of A Xᵀ B", "torch.trace(A @ X.T @ B)", wrt="X", gradient="B @ A",
          shapes="X: m n, A: k n, B: m k", source="Matrix Cookbook (102)")
 identity("inner product with A X", "((A @ X) * Y).sum()", wrt="X", gradient="A.T @ Y",

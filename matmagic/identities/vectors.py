@@ -51,6 +51,8 @@ identity("Rayleigh quotient", "(x.T @ A @ x) / (x.T @ x)", wrt="x",
          source="quotient rule with Matrix Cookbook (81)")
 identity("square of a scalar", "t ** 2", wrt="t", gradient="2 * t",
          shapes="t: ", source="power rule")
+identity("squared difference", "(t - c) ** 2", wrt="t", gradient="2 * (t - c)",
+         shapes="t: , c: ", source="power rule and linearity")
 identity("polynomial of a scalar", "whole", wrt="x", gradient="slope", shapes="x: , c: , d: , e: ",
          each=({"whole": "c * x + d", "slope": "c"},
                {"whole": "x ** 2 + c * x", "slope": "2 * x + c"},
@@ -62,6 +64,12 @@ identity("proportional scalar", "a * t", wrt="t", gradient="a",
          shapes="t: , a: ", source="linearity")
 identity("mean of entries", "x.mean()", wrt="x", gradient="torch.ones_like(x) / x.shape[0]",
          shapes="x: n", source="Matrix Cookbook (69), a = 1 / n")
+identity("root mean square", "torch.sqrt((x ** 2).mean())", wrt="x",
+         gradient="x / (x.shape[0] * torch.sqrt((x ** 2).mean()))", shapes="x: n", conditions=("x nonzero",),
+         source="chain rule with Matrix Cookbook (131)")
+identity("normalised weights", "x / x.sum()", wrt="x",
+         gradient="torch.eye(x.shape[0]) / x.sum() - x @ torch.ones_like(x).T / x.sum() ** 2", shapes="x: n",
+         conditions=("x positive",), source="quotient rule")
 identity("weighted mean", "(c * x).mean()", wrt="x", gradient="c / x.shape[0]",
          shapes="x: n, c: n", source="Matrix Cookbook (69), a = c / n")
 identity("quadratic form of an inverse", "x.T @ torch.linalg.inv(A) @ x", wrt="x",
@@ -93,6 +101,10 @@ identity("outer square", "x @ x.T", wrt="x",
          shapes="x: n", source="Matrix Cookbook (37)")
 identity("power of a scalar", "t ** p", wrt="t", gradient="p * t ** (p - 1)",
          shapes="t: ", conditions=("t positive",), each=values(p="3 4 5 (-1) (-2) 0.5 1.5"), source="power rule")
+identity("Fisher criterion", "(a.T @ x) ** 2 / (x.T @ B @ x)", wrt="x",
+         gradient="2 * (a.T @ x) * a / (x.T @ B @ x) - (a.T @ x) ** 2 * (B + B.T) @ x / (x.T @ B @ x) ** 2",
+         shapes="x: n, a: n, B: n n", conditions=("x nonzero", "B positive-definite"),
+         source="quotient rule with Matrix Cookbook (81)", note="a is the difference of two means: linear discriminants")
 identity("generalised Rayleigh quotient", "(x.T @ A @ x) / (x.T @ B @ x)", wrt="x",
          gradient="(A + A.T) @ x / (x.T @ B @ x) - (x.T @ A @ x) * (B + B.T) @ x / (x.T @ B @ x) ** 2",
          shapes="x: n, A: n n, B: n n", conditions=("x nonzero", "B positive-definite"),
