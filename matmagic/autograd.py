@@ -152,16 +152,20 @@ def recorded(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> t
     return call(subject, moved_to(copies(inputs), variable, leaf.clone())), leaf
 
 
-def slopes_of(subject: Subject, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-    """The derivatives of one mixture of f's entries by every floating-point input; [] where autograd has none."""
+def value_and_slopes(subject: Subject, inputs: Mapping[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """f's value, and the derivatives of one mixture of its entries by every floating-point input; [] where autograd
+    has none."""
     leaves = {n: t.clone().requires_grad_() for n, t in inputs.items() if t.is_floating_point()}
-    with suppress(RuntimeError):  # numpy, which autograd refuses, or no graph
+    try:
         value = call(subject, {**copies(inputs), **{n: leaf.clone() for n, leaf in leaves.items()}})
+    except RuntimeError:  # numpy, which autograd refuses
+        return call(subject, copies(inputs)), []
+    found: Sequence[Tensor | None] = []
+    with suppress(RuntimeError):  # no graph
         mixture = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
         total = (value * mixture).sum()  # torch imports a great deal for a gradient that starts from a tensor
         found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
-        return [g.to_dense() for g in found if g is not None]
-    return []
+    return value.detach(), [g.to_dense() for g in found if g is not None]
 
 
 def _rows(value: Tensor, variable: Tensor) -> Tensor:
@@ -282,8 +286,6 @@ def differences_agree(
         value = derivative_of(subject, moved, variable) if order == 2 else call(subject, copies(moved))
         return value.detach().reshape(-1)
 
-    if not repeats(subject, inputs):
-        return False, math.inf, f"{subject.name} {RANDOM}"
     start = point(inputs, variable)
     base = f(start)
     size = float(base.abs().max())
@@ -298,6 +300,8 @@ def differences_agree(
         return _difference_error(f, start, direction, jacobian @ direction.reshape(-1), size, factors)
 
     worst = max(map(error, directions))
+    if worst > DIFFERENCES and not repeats(subject, inputs):
+        return False, math.inf, f"{subject.name} {RANDOM}"
     if worst > DIFFERENCES:  # f may lose digits, as log(1 - p) does for p near 1: a large step minds least
         size = max(size, max(_rounding(f, start, d) for d in directions) / (30 * EPS))
         worst = min(worst, max(error(direction, FACTORS[-1:]) for direction in directions))

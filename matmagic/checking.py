@@ -160,7 +160,8 @@ class Check:
                 return None, [Note("limit", why)]
             placed = any(line.startswith("in line") for line in error.lines)
             return None, [Note("limit", f"{why}; {random}" if placed else random)]
-        if not all(holds(traced, self.value(inputs), inputs, self.sizes(inputs)) for inputs in self.draws):
+        drawn = zip(self.draws, self.values, strict=True)
+        if not all(holds(traced, value, inputs, self.sizes(inputs)) for inputs, value in drawn):
             return None, [Note("limit", f"{self.subject.name} is another function at other values")]
         far = self.elsewhere(traced)
         if far and far[0].kind == "limit":
@@ -177,9 +178,9 @@ class Check:
             if slow and least > 2:
                 continue
             start = time.thread_time()
-            inputs = far_draw(self.subject, self.shapes, self.assume, self.options, least)
-            if inputs is not None and not holds(traced, self.value(inputs), inputs, self.sizes(inputs)):
-                sizes = ", ".join(f"{letter} = {size}" for letter, size in self.sizes(inputs).items())
+            drawn = far_draw(self.subject, self.shapes, self.assume, self.options, least)
+            if drawn is not None and not holds(traced, drawn[1], drawn[0], self.sizes(drawn[0])):
+                sizes = ", ".join(f"{letter} = {size}" for letter, size in self.sizes(drawn[0]).items())
                 if least < 3:
                     return [
                         Note("warning", f"{self.subject.name} is another function at {sizes}; this is for larger sizes")
@@ -193,7 +194,7 @@ class Check:
         math = forms.statement(traced) if traced else None
         if math is None or traced is None or rank(math) > 2:
             return None
-        right = [self.value(own).reshape(-1) for own in self.draws[:3]]
+        right = [value.reshape(-1) for value in self.values[:3]]
         try:
             said = Formula(math, self.code(traced)(math))
             with float64():
@@ -203,9 +204,10 @@ class Check:
         same = all(relative_error(one, other) < 1e-9 for one, other in zip(found, right, strict=True))
         return math if same else None
 
-    def value(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """f at these inputs."""
-        return call(self.subject, copies(inputs))
+    @cached_property
+    def values(self) -> tuple[Tensor, ...]:
+        """f on the draws."""
+        return tuple(call(self.subject, copies(inputs)) for inputs in self.draws)
 
     def variables(self) -> list[str]:
         """What to differentiate by: as asked, else those whose .grad is returned, else every floating-point one."""
@@ -321,7 +323,7 @@ class Check:
             verdict = verify(*question, None, self.draws)
         first = self.draws[0]
         inner = tuple(first[names[0]].shape) if len(names) == 1 else (len(names),)
-        outer = tuple(self.value(first).shape)
+        outer = tuple(self.values[0].shape)
         kind = forms.kind_of(outer, inner, order)
         ranks = (sum(s != 1 for s in outer), sum(s != 1 for s in inner))
         left = left_side(self.subject.symbol, names, kind, ranks)

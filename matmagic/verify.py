@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .autograd import copies, derivative_of, differences_agree, point, relative_error, repeats, slopes_of
+from .autograd import copies, derivative_of, differences_agree, point, relative_error, repeats, value_and_slopes
 from .calling import call, float64
 from .capture import Subject
 from .errors import BackwardError, ResultError
@@ -173,11 +173,12 @@ def _bend(subject: Subject, inputs: Mapping[str, Tensor], along: Mapping[str, Te
 
 def far_draw(
     subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options, least: int
-) -> dict[str, Tensor] | None:
-    """A draw at sizes from `least` on; None where f doesn't run there or is not finite."""
+) -> tuple[dict[str, Tensor], Tensor] | None:
+    """A draw at sizes from `least` on, and f's value there; None where f doesn't run or is not finite."""
     try:
         inputs = inputs_at(shapes, far_sizes(shapes, least), assume, options.seed * 7919 + least)
-        return inputs if bool(torch.isfinite(call(subject, copies(inputs))).all()) else None
+        value = call(subject, copies(inputs))
+        return (inputs, value) if bool(torch.isfinite(value).all()) else None
     except Exception as raised:
         if isinstance(raised, MemoryError):
             raise
@@ -235,12 +236,11 @@ def _finite_draw(
 
 def _singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
     """Why f can't be differentiated by numbers at these inputs: "" where it can."""
-    value = call(subject, copies(inputs))
+    value, slopes = value_and_slopes(subject, inputs)
     if not bool(torch.isfinite(value).all()):
         return "is not finite (NaN or infinite)"
-    slopes = slopes_of(subject, inputs)
     try:
-        moved = slopes_of(subject, {n: t if _is_whole(t) else t * (1 + 1e-12) for n, t in inputs.items()})
+        _, moved = value_and_slopes(subject, {n: t if _is_whole(t) else t * (1 + 1e-12) for n, t in inputs.items()})
     except (RuntimeError, ValueError, IndexError):  # f refuses what is beside, as labels between 0 and 1
         return ""
     for slope, other in zip(slopes, moved, strict=False):

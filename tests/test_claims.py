@@ -149,10 +149,10 @@ for _ in range(3):
     ],
 )
 def test_evaluation_is_bounded(text: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(OptionError, match=r"too large|only tensors and numbers"):
         parse_claim(text, tuple(VALUES))(VALUES)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_names_that_shadow_modules_are_arguments() -> None:

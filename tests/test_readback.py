@@ -92,7 +92,7 @@ def test_a_corrupted_sympy_form_is_found() -> None:
 def test_reading_is_quick() -> None:
     """A formula of the corpus, on the average."""
     lines = [(str(derivative.text), setting) for derivative, setting in map(derivative_of, sorted(CASES)[::6])]
-    start = time.perf_counter()
+    start = time.thread_time()
     for line, setting in lines:
         setting.problem(line)
-    assert time.perf_counter() - start < SLOW * len(lines)
+    assert time.thread_time() - start < SLOW * len(lines)

@@ -186,6 +186,6 @@ def test_parse_shape(text: str, shape: tuple[Any, ...]) -> None:
 def test_ordinary_homework_is_quick() -> None:
     asked = subject("def f(w, X, y, lam): return ((X @ w - y) ** 2).sum() + lam * (w @ w)")
     find_shapes(asked, Options())
-    start = time.perf_counter()
+    start = time.thread_time()
     find_shapes(asked, Options())
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
