@@ -54,6 +54,7 @@ CONSTRAINTS = {  # of torch.distributions, as properties
     "IntegerGreaterThan": "counts",
     "IntegerInterval": "index",
 }
+BIASES, WEIGHTS = words("b b0 bias intercept"), words("w theta beta weight weights coef θ β")
 SCALAR_NAMES = words("lam lambda_ lmbda lambd lamda alpha gamma eta eps epsilon tau rho t λ α γ η ε τ ρ")
 KINDS: dict[str, tuple[str, ...]] = {  # in the order in which they are tried
     "lower": ("vector", "scalar", "column", "matrix"),
@@ -131,7 +132,7 @@ class Search:
         self.runs += 1
         watching = Watching(self.subject, inputs, self.square)
         value, error = None, None
-        with self.patience.trying(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with self.patience.trying(), validated(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             try:
                 value = call(self.subject, inputs, watching)
@@ -190,6 +191,18 @@ class Search:
         if len(shape) == 2 and shape[0] == shape[1] > 1:
             values = (values + values.T) / (4 * shape[0]) + 0.4 * torch.eye(shape[0], dtype=torch.float64)
         return values
+
+
+@contextlib.contextmanager
+def validated() -> Iterator[None]:
+    """Have torch.distributions check values, which torch leaves out once its compiler is loaded."""
+    known = torch.distributions.Distribution
+    before = known._validate_args
+    known.set_default_validate_args(True)
+    try:
+        yield
+    finally:
+        known._validate_args = before
 
 
 def letters_of(dims: Mapping[str, Shape]) -> list[str]:
@@ -341,6 +354,9 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
         found = [*inner, *found]
     if not found:
         found = [(letter[a], b) for a in numbers if a in letter for b in fixed]
+    if not found and re.search(r"should match|must match|same size|same shape", message):  # which, torch doesn't say
+        apart = sorted(itertools.combinations(sizes, 2), key=lambda pair: pair[0][:-1] == pair[1][:-1])
+        found = list(apart)  # those of two arguments first
     return list(dict.fromkeys(found))
 
 
@@ -360,6 +376,7 @@ def infer(search: Search, names: Sequence[str]) -> Outcome:
     """The most general shapes of these arguments for which f runs; the most plausible failure where there
     are none."""
     base = {name: default_kind(name) for name in names}
+    base |= dict.fromkeys(filter(lambda name: is_bias(search.subject.source, name, names), names), "scalar")
     best = _best(search, base)
     if labels := [name for name in names if search.needs.get(name) == "index"]:
         base |= dict.fromkeys(labels, "scalar")
@@ -393,6 +410,14 @@ def _columns(search: Search, base: Mapping[str, str]) -> tuple[Outcome, dict[str
 def _has_no_vector(outcome: Outcome) -> bool:
     """Whether no argument is 1-D, so that nothing can be made a column."""
     return all(len(shape) != 1 for shape in outcome.dims.values())
+
+
+def is_bias(source: str, name: str, names: Sequence[str]) -> bool:
+    """Whether it is the b of X w + b, one number for all samples, which are the rows of X."""
+    alone = [other for other in names if other[:1].isupper()] == ["X"]
+    return (
+        alone and name in BIASES and not WEIGHTS.isdisjoint(names) and re.search(rf"\+ *{name}\b", source) is not None
+    )
 
 
 def default_kind(name: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from matmagic.capture import Subject, subject_of
+from matmagic import capture
+from matmagic.capture import Subject, parse, run, subject_of
 from matmagic.domains import domain_of, property_words, reason_for
 from matmagic.errors import MatmagicError
 from matmagic.options import Options
@@ -160,6 +161,52 @@ ROWS = [
     ("x, A, b, mu", "x.sum() - mu * torch.log(b - A @ x).sum()", "x=n A=m,n b=m mu=()"),
     ("w, mu, Sigma, gamma", "w @ mu - 0.5 * gamma * w @ Sigma @ w", "w=n mu=n Sigma=n,n gamma=()"),
     ("p, A", "torch.log(A @ p).sum()", "p=n A=m,n"),
+    # more of each
+    ("beta, X, y", "-torch.distributions.Bernoulli(logits=X @ beta).log_prob(y).sum()", "beta=n X=m,n y=m"),
+    ("X, w, b", "X @ w + b", "X=m,n w=n b=m"),
+    ("W, X, Y", "torch.trace((X @ W - Y).T @ (X @ W - Y))", "W=n,k X=m,n Y=m,k"),
+    ("x, c, r", "torch.relu((x - c).norm() - r)", "x=n c=n r=()"),
+    ("x, A, B", "x @ (A + B) @ x", "x=n A=n,n B=n,n"),
+    ("X, M", "torch.sum(M * X)", "X=n,m M=n,m"),
+    ("a, X, b, c", "a @ X @ b + c @ c", "a=n X=n,m b=m c=k"),
+    ("theta, phi, x", "torch.cos(theta) * x[0] + torch.sin(phi) * x[1]", "theta=() phi=() x=n"),
+    ("logits, labels", "F.cross_entropy(logits, labels, reduction='sum')", "logits=n labels=()"),
+    ("logits, labels", "F.cross_entropy(logits, labels, label_smoothing=0.1)", "logits=n labels=()"),
+    ("scores, t", "F.multi_margin_loss(scores, t)", "scores=n t=()"),
+    ("scores, y", "F.soft_margin_loss(scores, y)", "scores=n y=n"),
+    ("x1, x2, y", "F.cosine_embedding_loss(x1, x2, y)", "x1=n x2=n y=()"),
+    ("x1, x2, y", "F.margin_ranking_loss(x1, x2, y)", "x1=n x2=n y=n"),
+    ("mu, target, var", "F.gaussian_nll_loss(mu, target, var)", "mu=n target=n var=()"),
+    ("log_rate, target", "F.poisson_nll_loss(log_rate, target)", "log_rate=n target=n"),
+    ("pred, target", "F.l1_loss(pred, target)", "pred=n target=n"),
+    ("X, W, b, gamma, beta", "F.layer_norm(X @ W + b, (W.shape[1],), gamma, beta)", "X=n,m W=m,k b=k gamma=k beta=k"),
+    ("x, W1, W2, W3", "W3 @ torch.tanh(W2 @ torch.tanh(W1 @ x))", "x=n W1=m,n W2=k,m W3=p,k"),
+    ("x, h, Wz, Uz, bz", "torch.sigmoid(Wz @ x + Uz @ h + bz)", "x=n h=m Wz=k,n Uz=k,m bz=k"),
+    ("x, h, c, W, U", "torch.sigmoid(W @ x + U @ h) * c", "x=n h=m c=k W=k,n U=k,m"),
+    ("Z", "(Z - Z.mean(0)) / Z.std(0)", "Z=n,m"),
+    ("Z", "torch.softmax(Z, dim=1)", "Z=n,m"),
+    ("A, X", "F.relu(A @ X @ X.T)", "A=m,n X=n,k"),
+    ("A, H, W", "torch.relu(A @ H @ W)", "A=n,m H=m,k W=k,p"),
+    ("L, x", "x @ L @ L.T @ x", "L=n,m x=n"),
+    ("P, q, A, b, x", "0.5 * x @ P @ x + q @ x + (A @ x - b).abs().sum()", "P=n,n q=n A=m,n b=m x=n"),
+    ("u, v, X", "torch.logdet(X + torch.outer(u, v))", "u=n v=n X=n,n"),
+    ("X, Y", "torch.trace(X.T @ Y) / (X.norm() * Y.norm())", "X=n,m Y=n,m"),
+    ("A, B, C, x", "A @ (B @ (C @ x))", "A=m,n B=n,k C=k,p x=p"),
+    ("x, t", "torch.exp(-t * x)", "x=() t=()"),
+    ("r, sigma, eps", "4 * eps * ((sigma / r) ** 12 - (sigma / r) ** 6)", "r=() sigma=() eps=()"),
+    ("m, v, k, x", "0.5 * m * v ** 2 + 0.5 * k * x ** 2", "m=() v=() k=() x=()"),
+    ("w, X", "torch.linalg.eigvalsh(X.T @ X)[-1] + w @ w", "w=n X=m,k"),
+    ("D, R", "torch.linalg.norm(D @ R, dim=1).sum()", "D=n,m R=m,k"),
+    ("V, W", "torch.linalg.svdvals(V @ W).sum()", "V=n,m W=m,k"),
+    ("x, y, K", "x @ torch.exp(-K) @ y", "x=n y=m K=n,m"),
+    ("emb, idx, W", "F.cross_entropy(W @ emb[idx], idx)", "emb=n,m idx=() W=k,m"),
+    ("mask, x", "torch.where(mask > 0, x, torch.zeros_like(x)).sum()", "mask=n x=n"),
+    ("W, X, y", "F.nll_loss(torch.log_softmax(X @ W.T, dim=1), y)", "W=k,m X=n,m y=n"),
+    ("x, p", "x.norm(p=3) + p * 2", "x=n p=()"),
+    ("A", "(A @ A.T).trace()", "A=n,m"),
+    ("A, v", "torch.linalg.lstsq(A, v[:, None]).solution.sum()", "A=n,m v=n"),
+    ("X, Z, ell", "torch.exp(-0.5 * torch.cdist(X, Z) ** 2 / ell ** 2)", "X=n,m Z=k,m ell=()"),
+    ("pi, mu, x", "torch.logsumexp(torch.log(pi) - 0.5 * (x - mu) ** 2, 0)", "pi=n mu=n x=n"),
 ]
 
 
@@ -190,6 +237,24 @@ def test_shapes_are_as_meant(arguments: str, body: str, expected: str) -> None:
     assert renamed(inferred(arguments, body)) == renamed(expected)
 
 
+@pytest.mark.parametrize(
+    "cell, expected",
+    [
+        ("def f(w, b, X, y): return F.binary_cross_entropy_with_logits(X @ w + b, y)", "w=n b=() X=m,n y=m"),
+        ("def f(X, a, b): return torch.exp(X @ a + b).sum()", "X=n,m a=m b=n"),
+        ("def f(A, x, b): return torch.exp(A @ x + b).sum()", "A=n,m x=m b=n"),
+        ("def f(X, w, b): return ((X @ w - b) ** 2).sum()", "X=n,m w=m b=n"),
+    ],
+)
+def test_the_bias_of_samples_is_a_number(cell: str, expected: str) -> None:
+    names: dict[str, Any] = {"torch": torch, "F": F}
+    parsed = parse(cell)
+    asked = capture.subject(parsed, names, outcome=run(parsed, names))
+    shapes = find_shapes(asked, Options())
+    found = " ".join(f"{name}={shape_text(shape)}" for name, shape in shapes.of.items())
+    assert renamed(found) == renamed(expected)
+
+
 NEEDS = [  # what torch asks of an argument's values
     ("z, y", "F.cross_entropy(z, y)", {"y": "index<n"}),
     ("X, W, y", "F.cross_entropy(X @ W, y)", {"y": "index<k"}),
@@ -210,6 +275,13 @@ NEEDS = [  # what torch asks of an argument's values
 @pytest.mark.parametrize("arguments, body, expected", NEEDS)
 def test_what_torch_asks_of_values(arguments: str, body: str, expected: dict[str, str]) -> None:
     assert find_shapes(subject(arguments, body), Options()).needs == expected
+
+
+def test_the_values_are_checked_whatever_torch_does_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = torch.distributions.Distribution
+    monkeypatch.setattr(known, "_validate_args", False)  # as torch's compiler does
+    asked = subject("p, a", "torch.distributions.Dirichlet(a).log_prob(p)")
+    assert find_shapes(asked, Options()).needs["p"] == "simplex" and known._validate_args is False
 
 
 @pytest.mark.parametrize("arguments, body, expected", [row for row in NEEDS if row[2]])
