@@ -7,7 +7,6 @@ raise.  Not known here: how anything is found, and how it is shown.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +23,7 @@ from .autograd import RANDOM, copies, derivative_of, jumps, relative_error, repe
 from .calling import call, float64, returned
 from .capture import Subject
 from .claims import claim_of_option
+from .clashes import distinct
 from .compositions import composition, of_gradient
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import ByEntries, Derivative, Formula, Match
@@ -36,7 +36,7 @@ from .functions import may_vanish
 from .grading import Claim, Grade, grade_claims
 from .left_sides import left_side, one_entry
 from .matrix_functions import NoDerivative
-from .notation import Letter, Listed, Math, Zero, pieces, rank
+from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
 from .printers.names import latex_name, text_name
 from .printers.text import text
@@ -50,12 +50,6 @@ from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
 from .verify import Verdict, draws, far_draw, holds_at, sided_draws, traced_draw, verify
 
-MEANINGS = (
-    ("I", "Identity("),
-    ("e", "Unit("),
-    ("pi", "Constant("),
-    ("π", "Constant("),
-)  # names, and what looks like them
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
 
@@ -202,7 +196,7 @@ class Check:
         except Exception:  # whatever a code does wrong, it is not f
             return None
         same = all(relative_error(one, other) < 1e-9 for one, other in zip(found, right, strict=True))
-        return math if same else None
+        return self.distinct(math) if same else None
 
     @cached_property
     def values(self) -> tuple[Tensor, ...]:
@@ -299,17 +293,14 @@ class Check:
         for found in forms.formulas(node, traced, self.shapes.of, names, order):
             verdict = verify(self.subject, self.shapes, self.assume, self.options, variable, order, found, self.draws)
             held = verdict.ok and all(holds_at(self.subject, variable, order, found, own) for own in aside)
-            if held and not self.misread(found.math):
-                return found, verdict
+            math = found.math if found.math is None else self.distinct(found.math)
+            if held and (math is not None or found.math is None):
+                return replace(found, math=math), verdict
         return None, None
 
-    def misread(self, math: Math | None) -> bool:
-        """Whether an argument stands beside what is written like it: I, a unit vector e, π, or a size of its name."""
-        if math is None:
-            return False
-        sizes = {word for p in pieces(math) if isinstance(p, Letter) for word in re.findall(r"\w+", str(p.letter))}
-        meant = any(name in self.shapes.of and piece in repr(math) for name, piece in MEANINGS)
-        return meant or not sizes.isdisjoint(self.shapes.of)
+    def distinct(self, math: Math) -> Math | None:
+        """The formula where nothing is written like an argument that is not one; None where there is none."""
+        return distinct(math, self.shapes.of)
 
     def settled(
         self, names: tuple[str, ...], node: Node | None, match: Match | ByEntries | None, traced: Trace | None
@@ -363,7 +354,9 @@ class Check:
         of = left_side(symbol, [name], "gradient", (0, len(self.shapes.of[name]))) if order == 2 else of
         wide = TensorForms(traced, name, node, of, self.shapes.of, order, self.symmetric).equations()
         lines = [
-            line for line in wide if not self.misread(line.math) and all(line.agrees(a, name, b) for a, b in truths)
+            replace(line, math=math)
+            for line in wide
+            if (math := self.distinct(line.math)) is not None and all(line.agrees(a, name, b) for a, b in truths)
         ]
         one = self.one_entry(found, Entries(traced, name, node, self.shapes.of), truths)
         lines += [Equation(*left, one, found.code or "", "")] if one is not None else []
@@ -381,8 +374,7 @@ class Check:
     ) -> Math | None:
         """The formula of one entry, the simpler one of two; None where there is none that holds."""
         math, known = entries.formula(), found.math
-        known = None if known is None or entries.misread(known) else known
-        if math is None or self.misread(math):
+        if math is None:
             return known
         if known is not None and _simpler(text(known), text(math)):
             return known
@@ -421,7 +413,8 @@ class Check:
         names = tuple(self.shapes.of)
         try:
             spoken = _Text(claim, read_code(claim, names), names)
-            said = forms.statement(followed(spoken, self.shapes.of, self.samples))
+            math = forms.statement(followed(spoken, self.shapes.of, self.samples))
+            said = None if math is None else self.distinct(math)
         except Exception:  # an answer that fails is grading's to explain
             return None
         return None if said is None else text(said)

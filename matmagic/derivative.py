@@ -22,6 +22,7 @@ from .autograd import copies, relative_error
 from .bound import Bound
 from .calling import float64
 from .canonical import is_symmetric
+from .clashes import distinct
 from .compositions import standard
 from .differentiate import differentiate
 from .expr import Call, Node, add, basis, product
@@ -164,10 +165,11 @@ class Match:
     @cached_property
     def _parts(self) -> dict[str, Math]:
         """What the constants stand for; without those that have no notation."""
-        found = {}
+        found: dict[str, Math] = {}
         for name, part in self.bound.bindings.items():
             with suppress(NoNotation):
-                found[name] = notation(simplify(part, self.symmetric), collect=False)
+                math = distinct(notation(simplify(part, self.symmetric), collect=False), self.code.shapes)
+                found |= {} if math is None else {name: math}
         return found
 
     @cached_property
@@ -187,7 +189,15 @@ class Match:
         if self._renamed_only:
             function, gradient = self.bound.put_in(function), self.bound.put_in(gradient)
             wrt = self.bound.variable.name
-        return notation(function, collect=False), notation(written_out(gradient)), wrt
+            math = [distinct(m, self.code.shapes) for m in self._notations(function, gradient)]
+            if math[0] is not None and math[1] is not None:
+                return math[0], math[1], wrt
+            function, gradient, wrt = row.node, row.gradient_node, row.wrt
+        return *self._notations(function, gradient), wrt
+
+    @staticmethod
+    def _notations(function: Node, gradient: Node) -> tuple[Math, Math]:
+        return notation(function, collect=False), notation(written_out(gradient))
 
 
 @dataclass(frozen=True)

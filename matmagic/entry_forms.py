@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .calling import float64
+from .clashes import distinct
 from .entries import entrywise
 from .entry_values import entry_values
 from .expr import Node
-from .notation import INDICES, At, Identity, Indexed, Math, pieces, rank
+from .notation import INDICES, Math, rank
 from .places import namespace
-from .printers.names import text_name
 from .printers.text import text
 from .printers.torch_code import torch_code
 from .printers.torch_parts import Shapes
@@ -48,11 +48,7 @@ class Entries:
             math = sized(entrywise(self.derivative), self.derivative.shape)
         except ValueError:
             return None
-        return None if len(text(math)) > TOO_LONG or self.misread(math) else math
-
-    def misread(self, math: Math) -> bool:
-        """Whether δ is an argument, and stands for the identity matrix too."""
-        return "δ" in map(text_name, self.shapes) and has_delta(math)
+        return None if len(text(math)) > TOO_LONG else distinct(math, self.shapes)
 
     def agree(self, math: Math, inputs: Mapping[str, Tensor], sizes: Mapping[str, int], derivative: Tensor) -> bool:
         """Whether the formula, read at each index, is the derivative."""
@@ -74,12 +70,3 @@ class Entries:
             return False
         error = float((found.reshape(-1) - derivative.reshape(-1)).abs().max())
         return error <= TOLERANCE * float(derivative.abs().max())
-
-
-def has_delta(math: Math) -> bool:
-    """Whether the formula has a Kronecker delta."""
-    return any(
-        (isinstance(p, At) and isinstance(p.of, Identity))
-        or (isinstance(p, Indexed) and any(isinstance(f, Identity) for f, _ in p.factors))
-        for p in pieces(math)
-    )

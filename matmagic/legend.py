@@ -66,6 +66,8 @@ def legend(math: Math) -> tuple[str, ...]:
 
 def _phrases(math: Math) -> Iterator[str]:
     match math:
+        case Apply(spelled=True):
+            return
         case Apply(function=function) if function in ENTRY_BY_ENTRY:
             yield ENTRY_BY_ENTRY[function]
         case Called(function=function, args=args):

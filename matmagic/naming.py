@@ -53,7 +53,7 @@ def named(math: Math, taken: Collection[str]) -> tuple[Math, tuple[Definition, .
         isinstance(p, Indexed | At | SumOver | Over | Holds | Increment) for p in pieces(math)
     ):
         return math, ()
-    used = {*taken, *(p.name for p in pieces(math) if isinstance(p, Symbol)), "e", "d"}
+    used = {*taken, *(p.name for p in pieces(math) if isinstance(p, Symbol)), "e", "d", "V", "Q"}
     body = math
     found: list[Definition] = []
     while len(found) < MOST:

@@ -153,10 +153,11 @@ class Pow(Math):
 
 @dataclass(frozen=True)
 class Apply(Math):
-    """A function of the table, entry by entry."""
+    """A function of the table, entry by entry; `spelled` where its symbol means something else."""
 
     function: str
     args: tuple[Math, ...]
+    spelled: bool = False
 
 
 @dataclass(frozen=True)

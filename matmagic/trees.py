@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .calling import float64
+from .clashes import distinct
 from .compositions import Use
 from .derivative import Formula, Match, Writer
 from .differential import differential
@@ -181,8 +182,8 @@ class _Shown:
             return None
         try:
             own = simplify(node, self.names.symmetric)
-            math = notation(written_out(own) if collect else own, collect=collect)
-            if rank(math) > 2 or len(text(math)) > TOO_LONG:
+            math = distinct(notation(written_out(own) if collect else own, collect=collect), self.shapes)
+            if math is None or rank(math) > 2 or len(text(math)) > TOO_LONG:
                 return None
             found = Formula(math, Writer(self.axes, self.shapes)(math))(self.inputs)
         except Exception:  # whatever goes wrong in writing it, it is not shown

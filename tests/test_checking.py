@@ -25,7 +25,7 @@ def checked(cell: str, **options: object) -> Report:
 
 NO_FORMULA = {  # cell -> what a note says
     "def f(lam, lambda_, w): return lam * (w @ w) + lambda_ * w.sum()": "lam and lambda_ are written alike",
-    "def f(x, I): return x / torch.norm(x) + I @ x": "",
+    "def f(x, tr): return tr * torch.outer(x, x)": "",
     "def f(x): return (x @ x) * (x @ x).item()": "at other sizes or values",
     "def f(x):\n    return x @ x if x.sum() > 0 else x.sum()": "",
     "def f(x): return torch.fft.rfft(x).abs().sum()": "not traced",

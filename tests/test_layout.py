@@ -19,7 +19,7 @@ ORDER = """
 errors cells places options answers runs capture calling sampling
 lengths nodes expr walk matrix_functions functions evaluate torch_rows trace canonical loops sizes
 matrix_rules property_rules named_rules term_rules simplify differentiate
-differential notation writing summing rendering kronecker entries entry_values printers sized naming legend left_sides
+differential notation writing summing rendering kronecker entries entry_values printers sized clashes naming legend left_sides
 identities bound abstraction kinds twins match compositions state cuts watching patience containers hints inference
 shapes autograd terms
 verify domains remarks effects bounds tensor_forms entry_forms derivative trees reading own_rows row_files claims reasons

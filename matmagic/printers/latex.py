@@ -62,6 +62,7 @@ from .levels import (
     CONSTANTS,
     POWER,
     PRODUCT,
+    SPELLED,
     SUM,
     beside,
     called,
@@ -199,6 +200,8 @@ def _function(math: Math) -> tuple[str, int]:
             return f"{_script_base(base)}^{{{mark}{latex(constant_of(exponent))}}}", POWER
         case Apply(function="abs", args=(of,)) if rank(of) < 2:  # |A| is a determinant too
             return rf"\lvert {latex(of)} \rvert", ATOM
+        case Apply(function=function, args=args, spelled=True):
+            return rf"\operatorname{{{SPELLED[function]}}}" + _enclosed(", ".join(map(inline, args))), ATOM
         case Apply(function=function, args=args):
             return FUNCTIONS[function].latex + _enclosed(", ".join(map(inline, beside(args)))), ATOM
         case Trace(of=of):

@@ -26,6 +26,14 @@ CONSTANTS = {  # by the text; with the LaTeX
     "log(2π)": (r"\log(2 \pi)", math.log(2 * math.pi)),
 }
 
+SPELLED = {  # functions with a letter for a name, in words
+    "sigmoid": "sigmoid",
+    "ndtr": "ndtr",
+    "density": "density",
+    "digamma": "digamma",
+    "detach": "detach",
+}
+
 # how functions of matrices bind that are not written name(X)
 CALLED = {
     "logdet": PRODUCT,

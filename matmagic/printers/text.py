@@ -60,6 +60,7 @@ from .levels import (
     CONSTANTS,
     POWER,
     PRODUCT,
+    SPELLED,
     SUM,
     beside,
     called,
@@ -183,6 +184,8 @@ def _function(math: Math) -> tuple[str, int]:
             mark, raised = "^⊙" if rank(base) else "^", at_least(constant_of(exponent), ATOM)
             raised = raised if len(raised) == 1 or raised[0] == "(" else f"({raised})"
             return f"{at_least(base, ATOM)}{mark}{raised}", POWER
+        case Apply(function=function, args=args, spelled=True):
+            return f"{SPELLED[function]}({', '.join(map(text, args))})", ATOM
         case Apply(function=function, args=args):
             return f"{FUNCTIONS[function].text}({', '.join(map(text, beside(args)))})", ATOM
         case Trace(of=of):

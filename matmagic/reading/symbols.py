@@ -22,7 +22,7 @@ SYNONYMS: Mapping[str, str] = {
     "atan": "arctan", "asin": "arcsin", "acos": "arccos", "asinh": "arsinh", "acosh": "arcosh", "atanh": "artanh",
     "ceiling": "ceil", "inverse": "inv", "lse": "logsumexp", "LSE": "logsumexp", "lgamma": "logΓ", "maximum": "max",
     "minimum": "min", "mat_exp": "expm", "one_hot": "onehot",
-    "Id": "eye", "inner": "dot", "tp": "transpose",
+    "Id": "eye", "inner": "dot", "ndtr": "Φ", "density": "φ", "digamma": "ψ", "detach": "sg",
 }  # fmt: skip
 WITHOUT_BRACKETS = frozenset(
     "exp log sin cos tan sinh cosh tanh arcsin arccos arctan tr det logdet vec diag relu softmax sign onehot".split()
