@@ -11,16 +11,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from itertools import chain, permutations
+from functools import partial
+from itertools import permutations
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import derivative as forms
-from .autograd import RANDOM, copies, derivative_of, jumps, relative_error, repeats
-from .calling import call, float64, returned
+from .asked import Asked
+from .autograd import RANDOM, derivative_of, jumps, relative_error, repeats
+from .calling import float64, returned
 from .capture import Subject
 from .claims import claim_of_option
 from .clashes import distinct
@@ -43,12 +44,12 @@ from .printers.text import text
 from .reading.code import read_code
 from .remarks import Note, remarks
 from .rendering import notation
-from .shapes import Shapes, sizes_for
+from .shapes import sizes_for
 from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
-from .verify import Verdict, draws, far_draw, holds_at, sided_draws, traced_draw, verify
+from .verify import Verdict, far_draw, holds_at, verify
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
@@ -61,64 +62,15 @@ def with_implied_order(options: Options, subject: Subject) -> Options:
 
 
 @dataclass(frozen=True)
-class Check:
-    """The question that a check answers."""
+class Check(Asked):
+    """The question with what its answer is made of, step by step."""
 
-    subject: Subject
-    shapes: Shapes
-    assume: Mapping[str, str]
-    options: Options
     refused: dict[str, str] = field(default_factory=dict)  # variables without a derivative, and why
-
-    @cached_property
-    def draws(self) -> tuple[dict[str, Tensor], ...]:
-        """The random inputs, at sizes that differ from draw to draw."""
-        return tuple(draws(self.subject, self.shapes, self.assume, self.options))
-
-    @cached_property
-    def sided(self) -> tuple[dict[str, Tensor], ...]:
-        """Draws with all entries of an argument of one sign, for functions made of pieces."""
-        return tuple(sided_draws(self.subject, self.shapes, self.assume, self.options.seed))
 
     @property
     def symmetric(self) -> list[str]:
         """The inputs that are declared to equal their transposes."""
         return [name for name, prop in self.assume.items() if prop in forms.SYMMETRIC]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The arguments, the size letters, and what f is called: letters made up for a formula are others."""
-        letters = {size for shape in self.shapes.of.values() for size in shape if isinstance(size, str)}
-        return (*self.shapes.of, *sorted(letters), self.subject.symbol)
-
-    def sizes(self, inputs: Mapping[str, Tensor]) -> dict[str, int]:
-        """Which number each size letter is, at these inputs."""
-        return {
-            letter: own
-            for name, shape in self.shapes.of.items()
-            for letter, own in zip(shape, inputs[name].shape, strict=True)
-            if isinstance(letter, str)
-        }
-
-    @cached_property
-    def two_samples(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Two draws in which every size letter differs; TraceError where the conditions on sizes allow none."""
-        question = (self.subject, self.shapes, self.assume, self.options)
-        apart = [traced_draw(*question, turn) for turn in (0, 1)]
-        if apart[0] is not None and apart[1] is not None:
-            return apart[0], apart[1]
-        more = draws(self.subject, self.shapes, self.assume, replace(self.options, trials=6))
-        first = self.draws[0]
-        own = self.sizes(first)
-        for other in chain(self.draws[1:], more) if own else (first,):
-            if all(size != own[letter] for letter, size in self.sizes(other).items()):
-                return first, other
-        raise TraceError("no two samples differ in every size", "loosen the conditions on the sizes")
-
-    @property
-    def samples(self) -> list[tuple[dict[str, Tensor], dict[str, int]]]:
-        """The two samples of a trace with their sizes."""
-        return [(inputs, self.sizes(inputs)) for inputs in self.two_samples]
 
     def confirm_backward_style(self) -> None:
         """What f returns must be the gradient of the tensor that it differentiates, and nothing made of it."""
@@ -197,11 +149,6 @@ class Check:
             return None
         same = all(relative_error(one, other) < 1e-9 for one, other in zip(found, right, strict=True))
         return self.distinct(math) if same else None
-
-    @cached_property
-    def values(self) -> tuple[Tensor, ...]:
-        """f on the draws."""
-        return tuple(call(self.subject, copies(inputs)) for inputs in self.draws)
 
     def variables(self) -> list[str]:
         """What to differentiate by: as asked, else those whose .grad is returned, else every floating-point one."""
