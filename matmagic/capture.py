@@ -249,6 +249,8 @@ def _signature(function: Any, name: str, node: ast.stmt) -> inspect.Signature:
     hidden = signature is None or {p.kind for p in signature.parameters.values()} <= _VARIABLE
     if hidden and isinstance(node, ast.FunctionDef) and node.decorator_list:
         return _written(node.args)
+    if hidden and isinstance(node, ast.FunctionDef) and (parts := _unpacked(node)):
+        return inspect.Signature([inspect.Parameter(part, inspect.Parameter.POSITIONAL_ONLY) for part in parts])
     if signature is None:
         raise CellError(f"the arguments of {name} can't be read", wrap) from None
     return signature
@@ -261,6 +263,18 @@ def _is_method(function: FunctionType) -> bool:
     """Whether it is what a class defines, with an argument for the object."""
     inside = "." in function.__qualname__ and not function.__qualname__.rpartition(".")[0].endswith("<locals>")
     return inside and function.__code__.co_varnames[:1] == ("self",) and function.__code__.co_argcount > 0
+
+
+def _unpacked(node: ast.FunctionDef) -> list[str]:
+    """x and A, of a function of *args that begins with x, A = args."""
+    for statement in node.body:
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=ast.Name(id=name)) if (
+                node.args.vararg and name == node.args.vararg.arg
+            ):
+                names = [part.id for part in parts if isinstance(part, ast.Name)]
+                return names if len(names) == len(parts) else []
+    return []
 
 
 def _written(arguments: ast.arguments) -> inspect.Signature:

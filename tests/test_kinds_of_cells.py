@@ -59,6 +59,7 @@ KINDS = {
     "positional only": Kind("def f(x, /, A): return x @ A @ x", (QUADRATIC,)),
     "*rest": Kind("def f(x, *rest): return x @ x + sum(r @ x for r in rest)", (SQUARE,)),
     "*args": Kind("def f(*args): return args[0] @ args[1]", ("*args", "def f(x, y)")),
+    "*args, unpacked": Kind("def f(*args):\n    x, A = args\n    return x @ A @ x", (QUADRATIC, "∇_A f = x xᵀ")),
     "**options": Kind("def f(x, **kw): return x @ x * kw.get('a', 1)", (SQUARE, "**kw is left empty")),
     "hints": Kind("def f(x: torch.Tensor, k: int = 1) -> torch.Tensor: return k * x @ x", (SQUARE,)),
     "hint of a shape": Kind("def f(x: 'd', A: 'd d'): return x @ A @ x", (QUADRATIC, "ℝᵈ")),
