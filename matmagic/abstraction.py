@@ -12,21 +12,24 @@ from .canonical import key, linked
 from .expr import Leaf, Node, Number, Product, SizeOf, Sum, add, leaf, number, product, transpose
 from .walk import leaves, ordered, substitute, transform
 
+STYLES = ("kept", "absorbed", "ones")
+
 
 def abstract(form: Node, variable: Leaf) -> Iterator[tuple[Node, Mapping[str, Node]]]:
     """The form with its constant parts each as one constant, and what these made-up constants stand for.
 
-    First with the numbers and sizes that stand alone left there, as rows with means have them, then without; first with
-    the signs that it has: constant terms are written A x - b in some rows, A x + b in others.  Last with 𝟏ᵀx for Σ x.
+    First with the signs, and the numbers and sizes that stand alone, left there, as rows with means have them; then
+    without; last with 𝟏ᵀx for Σ x.  Constant terms are written A x - b in some rows, A x + b in others: both are tried,
+    that of the form first.
     """
-    seen: set[Node] = set()
-    for kept, ones in ((True, False), (False, False), (False, True)):
-        ways = [_Abstraction(variable, sign, kept, ones) for sign in (-1, 1)]
-        nodes = [way.of(form) for way in ways]
-        for k in sorted(range(2 if ways[0].signs_matter else 1), key=lambda k: ways[k].negated):
-            if nodes[k] not in seen:
-                seen.add(nodes[k])
-                yield nodes[k], ways[k].constants
+    for style in STYLES:
+        ways = [_Abstraction(form, variable, style, -1)]
+        if ways[0].signs_matter:
+            ways.append(_Abstraction(form, variable, style, 1))
+        for way in sorted(ways, key=lambda way: way.negated):
+            yield way.form, way.constants
+        if not ways[0].open:
+            return
 
 
 def _is_size(part: Node) -> bool:
@@ -34,31 +37,33 @@ def _is_size(part: Node) -> bool:
 
 
 class _Abstraction:
-    """Replaces the parts of a function that don't contain the variable by made-up constants, equal parts by one.
+    """Replaces the parts of a function that don't contain the variable by made-up constants, equal parts by one."""
 
-    Where they are `kept`, sizes, signs of terms and numbers without a constant beside them stay.
-    """
-
-    def __init__(self, variable: Leaf, sign: int, kept: bool, ones: bool) -> None:
+    def __init__(self, form: Node, variable: Leaf, style: str, sign: int) -> None:
         self.variable = variable
         self.sign = sign
-        self.kept = kept
-        self.ones = ones
+        self.kept, self.ones = style == "kept", style == "ones"
+        self.open = False  # whether another style may make another form
         self.signs_matter = False
         self.negated = 0  # constant terms that have the other sign in the form
         self.constants: dict[str, Node] = {}
         self.names: dict[bytes, str] = {}
         self.numbers = count(1)
-
-    def of(self, node: Node) -> Node:
-        return transform(node, self.abstracted)
+        self.varying: dict[Node, bool] = {}
+        self.form = transform(form, self.abstracted)
 
     def varies(self, node: Node) -> bool:
-        return self.variable.name in leaves(node)
+        if node not in self.varying:
+            self.varying[node] = self.variable.name in leaves(node)
+        return self.varying[node]
 
     def stays(self, node: Node) -> bool:
         """Whether a factor is left as it is."""
-        return self.varies(node) or (self.kept and not leaves(node) and any(map(_is_size, ordered(node))))
+        if self.varies(node):
+            return True
+        size = self.kept and any(map(_is_size, ordered(node))) and not leaves(node)
+        self.open = self.open or size
+        return size
 
     def placeholder(self, node: Node) -> Node:
         """The constant that stands for this part: one for a part and its transpose."""
@@ -85,6 +90,7 @@ class _Abstraction:
         for c, t in node.terms:
             if self.varies(t):
                 sign = -1 if self.kept and c < 0 else 1
+                self.open = self.open or sign < 0
                 inner = self.product(t, sign * c) if isinstance(t, Product) and c != 1 else None
                 terms.append((sign, inner) if inner is not None else (c, t))
         if fixed:
@@ -103,8 +109,10 @@ class _Abstraction:
         rank = len(node.shape)
         varying = [(f, at) for f, at in node.factors if self.stays(f)]
         fixed = [(f, at) for f, at in node.factors if not self.stays(f)]
-        if self.ones and not fixed and not rank and [f for f, _ in varying] == [self.variable]:
-            fixed = [(number(1, [node.sizes[label]]), (label,)) for label in dict.fromkeys(varying[0][1])]
+        if not fixed and not rank and [f for f, _ in varying] == [self.variable]:
+            self.open = not self.ones
+            if self.ones:
+                fixed = [(number(1, [node.sizes[label]]), (label,)) for label in dict.fromkeys(varying[0][1])]
         outside = {label for _, at in varying for label in at} | set(range(rank))
         groups = linked(fixed, lambda label: label not in outside)
         scalars = [
@@ -121,6 +129,7 @@ class _Abstraction:
             whole = self.restored(add([(coefficient if k == 0 else 1, part)], part.shape))
             factors.append((self.placeholder(whole), tuple(ends)))
         if not open_groups and not scalars and self.kept:
+            self.open = self.open or coefficient != 1
             return add([(coefficient, node)], node.shape)
         if not open_groups and (scalars or coefficient != 1):
             part = add([(coefficient, product(scalars, (), ()))], ())
