@@ -8,7 +8,6 @@ may differ in what they ask for: a declared property, equal sizes, the orientati
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import islice
 
 from .expr import Call, Elementwise, Leaf, Node, Power
 from .identities import Identity, count, identities
@@ -42,7 +41,7 @@ def _enter() -> None:
     global _entered
     if _entered < count():
         every = identities()
-        for row in islice(every, _entered, None):
+        for row in every[_entered:]:
             for one in row.instances:
                 ranks = sorted(len(shape) for name, shape in one.shapes.items() if name != one.wrt)
                 _rows.setdefault((one.order, len(one.shapes[one.wrt]), tuple(ranks)), []).append(one)
@@ -53,7 +52,7 @@ def keyed(kind: Kind) -> Mapping[bytes, tuple[Identity, ...]]:
     """The rows of this kind by the key of their pattern.  Raises ValueError where two ask for the same."""
     rows = rows_of(kind)
     done, known = _keyed.get(kind, (0, {}))
-    for row in islice(rows, done, None):
+    for row in rows[done:]:
         others = tuple(other for other in known.get(row.pattern.key, ()) if other is not row)
         same = next((other for other in others if _asked(other) == _asked(row)), None)
         if same is not None:
@@ -87,7 +86,7 @@ def functions_of(kind: Kind) -> frozenset[frozenset[object]]:
     rows = rows_of(kind)
     done, known = _functions.get(kind, (0, frozenset[frozenset[object]]()))
     if done < len(rows):
-        known |= {functions_in(row.node) for row in islice(rows, done, None)}
+        known |= {functions_in(row.node) for row in rows[done:]}
         _functions[kind] = len(rows), known
     return known
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import islice, permutations
+from itertools import permutations
 
 import torch
 from torch import Tensor
@@ -92,7 +92,7 @@ def _known(kind: Kind) -> Mapping[Shapes, Mapping[str, Identity]]:
     """The rows of this kind by the shapes of their symbols and the digest of their value."""
     rows = rows_of(kind)
     done, known = _digests.get(kind, (0, {}))
-    for row in islice(rows, done, None):
+    for row in rows[done:]:
         symbols = _symbols(row)
         shapes = _numbered([row.shapes[name] for name in symbols])
         if shapes is not None and not row.given:
