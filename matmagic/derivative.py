@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .autograd import copies, relative_error
-from .bound import Bound
+from .bound import Bound, has
 from .calling import float64
 from .canonical import is_symmetric
 from .clashes import distinct
@@ -98,6 +98,7 @@ class Match:
     bound: Bound = field(repr=False)
     code: Writer = field(repr=False)
     symmetric: tuple[str, ...] = field(repr=False, default=())  # of the user's constants
+    assumed: Mapping[str, str] = field(repr=False, default_factory=dict)  # properties that were declared
 
     @cached_property
     def bindings(self) -> dict[str, str]:
@@ -156,11 +157,18 @@ class Match:
 
     def _said(self, condition: str) -> str:
         """ "A symmetric", and that what stands for A is, where its structure or a declared property says so."""
-        name, _, prop = condition.partition(" ")
-        part = self.bound.bindings.get(name)
-        if prop != "symmetric" or part is None or not is_symmetric(simplify(part, self.symmetric)):
+        names, _, prop = condition.rpartition(" ")
+        asked = names.split(", ")
+        if not all(name in self._parts and self._is(name, prop) for name in asked):
             return condition
-        return f"{condition}, which {text(self._parts[name])} is" if name in self._parts else condition
+        shown = [text(self._parts[name]) for name in asked]
+        listed = " and ".join([*([", ".join(shown[:-1])] if shown[1:] else []), shown[-1]])
+        return f"{condition}, which {listed} {'is' if len(shown) == 1 else 'are'}"
+
+    def _is(self, name: str, prop: str) -> bool:
+        """Whether what stands for a symbol has a property, by its structure or because it was declared."""
+        alike = prop == "symmetric" and is_symmetric(simplify(self.bound.bindings[name], self.symmetric))
+        return alike or all(has(self.assumed, *one) for one in self.bound.properties([f"{name} {prop}"]))
 
     @cached_property
     def _parts(self) -> dict[str, Math]:
@@ -498,7 +506,7 @@ def matched(trace: Trace, variable: str, code: Writer, symmetric: Sequence[str],
     row = bound.identity
     stacked = len(trace.axes) == len(axes) == 1 and len(node.shape) == len(own.shape) == 2  # matrices, as vectors
     name = f"vec of {row.name}" if stacked else row.name
-    return Match(name, row.source, row.conditions, bound, code, tuple(symmetric))
+    return Match(name, row.source, row.conditions, bound, code, tuple(symmetric), assumed or {})
 
 
 def by_entries(kind: str, statement: str) -> ByEntries:

@@ -530,6 +530,36 @@ def test_every_row_is_found_in_other_words(row: Identity) -> None:
     assert found.identity.pattern.key == row.pattern.key and found.identity.given == row.given
 
 
+DECLARED = [  # function, shapes, variable, what is declared, what is said
+    ("-torch.dot(y, F.log_softmax(z, 0))", "z: n, y: n", "z", {"y": "one-hot"}, "y simplex, which y is"),
+    ("-torch.dot(y, F.log_softmax(z, 0))", "z: n, y: n", "z", {"y": "positive"}, "y simplex"),
+    (
+        "torch.trace(torch.linalg.inv(A + X.T @ C @ X) @ (X.T @ B @ X))",
+        "X: m n, A: n n, B: m m, C: m m",
+        "X",
+        {"A": "diagonal", "B": "symmetric", "C": "positive-definite"},
+        "A, B, C symmetric, which A, B and C are",
+    ),
+    (
+        "torch.trace(torch.linalg.inv(A + X.T @ C @ X) @ (X.T @ B @ X))",
+        "X: m n, A: n n, B: m m, C: m m",
+        "X",
+        {"B": "symmetric"},
+        "A, B, C symmetric",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "shapes", "variable", "assumed", "said"), DECLARED)
+def test_conditions_that_declared_properties_meet(
+    code: str, shapes: str, variable: str, assumed: dict[str, str], said: str
+) -> None:
+    own = written(code, shapes)
+    found = traced(own)
+    match = matched(found, variable, writer(own, found), (), 1, assumed)
+    assert match is not None and [condition for condition, _, _ in match.simpler] == [said]
+
+
 CONDITIONS = [  # what is said of the simpler form
     ("x @ A @ x", "x: n, A: n n", (), "A symmetric"),
     ("x @ A @ x", "x: n, A: n n", ("A",), "A symmetric, which A is"),
