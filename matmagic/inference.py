@@ -131,6 +131,7 @@ class Search:
         """One run."""
         self.runs += 1
         watching = Watching(self.subject, inputs, self.square)
+        watching.declared = frozenset(n for n, prop in self.assume.items() if not prop.startswith("index"))
         value, error = None, None
         with self.patience.trying(), validated(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
@@ -378,7 +379,7 @@ def infer(search: Search, names: Sequence[str]) -> Outcome:
     base = {name: default_kind(name) for name in names}
     base |= dict.fromkeys(filter(lambda name: is_bias(search.subject.source, name, names), names), "scalar")
     best = _best(search, base)
-    if labels := [name for name in names if search.needs.get(name) == "index"]:
+    if labels := [n for n in names if (search.assume.get(n) or search.needs.get(n, "")).startswith("index")]:
         base |= dict.fromkeys(labels, "scalar")
         best = _best(search, base)
     if best.transposed and not _has_no_vector(best):

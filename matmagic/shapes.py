@@ -78,7 +78,8 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
     search = Search(subject, options.assume, lambda letters, pool: assign(letters, pool, options.sizes), given)
     open_names = [name for name in names if name not in given]
     if not open_names:
-        return shapes_from(subject, as_given(search, given), names, options, ())
+        outcome = as_given(search, given)
+        return replace(shapes_from(subject, outcome, names, options, ()), needs=needed(search, outcome))
     found = notebook_values(search, names)
     if found is not None:
         return from_notebook(search, names, found, options)

@@ -49,6 +49,7 @@ class Watching(Running):
         self.names = {id(t): name for name, t in inputs.items()}
         self.labels: set[str] = set()  # arguments that are used as whole numbers
         self.last: frozenset[str] = frozenset()  # the arguments in the last call
+        self.declared: frozenset[str] = frozenset()  # arguments of which a property is known
         self.rows = ""  # a vector that is added to every row of a matrix
         self.fragile = False  # whether functions private to torch are called, which may not check sizes
 
@@ -95,14 +96,7 @@ class Watching(Running):
         if name in WHOLE and tensors and tensors[0].is_floating_point():
             self.labels |= origins[0] if len(origins[0]) == 1 else frozenset()
         if name in TARGETS and len(tensors) > 1:
-            target = self.names.get(id(tensors[1]), "")
-            self.labels |= {target} if target[:1].islower() else set()
-            if (
-                target[:1].isupper() and tensors[0].ndim == tensors[1].ndim
-            ):  # probabilities, of which torch says too little
-                unlike = next(((a, b) for a, b in zip(tensors[0].shape, tensors[1].shape, strict=True) if a != b), None)
-                if unlike:
-                    raise RuntimeError(f"{name} of sizes {unlike[0]} and {unlike[1]}")
+            self.look_at_target(name, self.names.get(id(tensors[1]), ""), tensors[0].shape, tensors[1].shape)
         if name in ARITHMETIC or name in PAIRWISE:
             for (a, of_a), (b, of_b) in itertools.combinations(zip(tensors, origins, strict=True), 2):
                 if a.shape != b.shape and min(a.numel(), b.numel()) > 1 and not of_a & of_b:
@@ -111,6 +105,15 @@ class Watching(Running):
                         continue
                     names = [" and ".join(sorted(o)) or "a constant" for o in (of_a, of_b)]
                     self.broadcast = f"{name} of {names[0]} with {names[1]}"
+
+    def look_at_target(self, name: str, target: str, shape: tuple[int, ...], own: tuple[int, ...]) -> None:
+        """Of the shape of the scores it holds probabilities, of which torch says too little; else labels."""
+        if target in self.declared or target[:1].isupper():
+            unlike = [(a, b) for a, b in zip(shape, own, strict=False) if a != b]
+            if unlike and len(shape) == len(own):
+                raise RuntimeError(f"{name} of sizes {unlike[0][0]} and {unlike[0][1]}")
+        elif target and shape != own:
+            self.labels.add(target)
 
     def row_of(self, matrix: Tensor, vector: Tensor) -> str:
         """The name of an argument that is a vector as long as the rows of the matrix: the b of X W + b."""

@@ -277,6 +277,27 @@ def test_what_torch_asks_of_values(arguments: str, body: str, expected: dict[str
     assert find_shapes(subject(arguments, body), Options()).needs == expected
 
 
+@pytest.mark.parametrize(
+    "body, shapes, assume, expected",
+    [
+        ("F.cross_entropy(z, y)", {"z": "n", "y": "()"}, {}, {"y": "index<n"}),
+        ("F.cross_entropy(z, y)", {"z": "m,5", "y": "m"}, {}, {"y": "index<5"}),
+        ("F.cross_entropy(z, y)", {"z": "n", "y": "n"}, {}, {}),  # probabilities
+        ("F.cross_entropy(z, y)", {}, {"y": "one-hot"}, {}),
+        ("F.cross_entropy(z, y)", {}, {"y": "simplex"}, {}),
+        ("F.cross_entropy(z, y)", {}, {"y": "index<n"}, {}),
+        ("torch.distributions.Dirichlet(z).log_prob(y)", {"z": "k", "y": "k"}, {}, {"y": "simplex"}),
+    ],
+)
+def test_what_is_given_comes_first(body: str, shapes: Any, assume: Any, expected: dict[str, str]) -> None:
+    asked = subject("z, y", body)
+    found = find_shapes(asked, Options(shapes=shapes, assume=assume))
+    assert found.needs == expected
+    assert len(found.of["y"]) == (0 if "index" in str(assume) or shapes.get("y") == "()" else 1)
+    report = check(asked, Options(shapes=shapes, assume=assume, trials=3))
+    assert report["z"].verdict.ok and report["z"].code
+
+
 def test_the_values_are_checked_whatever_torch_does_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     known = torch.distributions.Distribution
     monkeypatch.setattr(known, "_validate_args", False)  # as torch's compiler does
