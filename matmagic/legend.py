@@ -37,6 +37,7 @@ ENTRY_BY_ENTRY = {
     "log1p": "log1p(t) = log(1 + t)",
     "digamma": "ψ = (log Γ)′",
 }
+PLACES = {"argmax": "largest", "argmin": "smallest"}
 OF_MATRICES = {
     "eigenvalues": "λ₁ ≤ λ₂ ≤ … are the eigenvalues",
     "eigenvectors": "q₁, q₂, … are the unit eigenvectors, in the order of the eigenvalues λ₁ ≤ λ₂ ≤ …, and the columns of Q",
@@ -72,7 +73,9 @@ def _phrases(math: Math) -> Iterator[str]:
             yield ENTRY_BY_ENTRY[function]
         case Called(function=function, args=args):
             row = FUNCTIONS_OF_MATRICES[function]
-            if rank(args[0]) > row.takes and row.text.isidentifier():
+            if rank(args[0]) > row.takes and function in PLACES:
+                yield f"onehot({function}_rows(X)) is 1 at the {PLACES[function]} entry of each row, else 0"
+            elif rank(args[0]) > row.takes and row.text.isidentifier():
                 yield f"{row.text}_rows is {row.text} of each row"
             elif function in OF_MATRICES:
                 yield OF_MATRICES[function]
@@ -86,6 +89,6 @@ def _phrases(math: Math) -> Iterator[str]:
             call = f"{'tril' if lower else 'triu'}(A{', k' if offset else ''})"
             yield f"{call} is A {side} {which}, 0 elsewhere"
         case Labelled(labels=labels):
-            yield "onehot(y) has a 1 at label yᵢ in row i" if rank(labels) else "e_{y} is 1 at label y, else 0"
+            yield "onehot(y) is 1 in row i at place yᵢ, else 0" if rank(labels) else "e_{y} is 1 at label y, else 0"
         case Rows(of=Identity()):
             yield "I_{:,i:j} are columns i to j of the identity matrix"

@@ -14,16 +14,23 @@ from .notation import (
     Apply,
     At,
     Called,
+    Chain,
     Diag,
     Holds,
+    Identity,
     Increment,
     Indexed,
+    Letter,
     Math,
     Num,
+    Ones,
     Over,
     Plus,
+    Quotient,
     SumOver,
     Symbol,
+    Times,
+    Transpose,
     mapped,
     pieces,
     rank,
@@ -49,14 +56,17 @@ def named(math: Math, taken: Collection[str]) -> tuple[Math, tuple[Definition, .
     >>> text_where(Plus((z, Called("softmax", (Plus((z, y)),), ("n",)), z, z)), ["x", "p"])
     'q + softmax(q + y) + q + q, where q = softmax(x + y + x)'
     """
-    if len(text(math)) < LONG or any(
-        isinstance(p, Indexed | At | SumOver | Over | Holds | Increment) for p in pieces(math)
-    ):
+    if any(isinstance(p, Indexed | At | SumOver | Over | Holds | Increment) for p in pieces(math)):
         return math, ()
     used = {*taken, *(p.name for p in pieces(math) if isinstance(p, Symbol)), "e", "d", "V", "Q"}
     body = math
     found: list[Definition] = []
-    while len(found) < MOST:
+    centring = [p for p in pieces(math) if _is_centring(p)]
+    if len(centring) > 1 and len(set(centring)) == 1 and "H" not in used:
+        used.add("H")
+        found = [(Symbol("H", ("·", "·"), symmetric=True), centring[0])]
+        body = _put_in(body, centring[0], found[0][0])
+    while len(found) < MOST and len(text(body)) >= LONG:
         part = _worthy(body, [of for _, of in found])
         letter = None if part is None else _letter(part, used)
         if part is None or letter is None:
@@ -66,6 +76,14 @@ def named(math: Math, taken: Collection[str]) -> tuple[Math, tuple[Definition, .
         body = _put_in(body, part, symbol)
         found = [(name, _put_in(of, part, symbol)) for name, of in found] + [(symbol, part)]
     return body, tuple(_in_order(found))
+
+
+def _is_centring(math: Math) -> bool:
+    """I − 𝟏 𝟏ᵀ / n, which has the letter H."""
+    match math:
+        case Plus(parts=(Identity(size=size), Times(parts=(Num(value=-1), other)))):
+            return other == Quotient(Chain((Ones(size), Transpose(Ones(size)))), Letter(size))
+    return False
 
 
 def _worthy(body: Math, others: list[Math]) -> Math | None:

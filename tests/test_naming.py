@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from corefixtures import formula_of, squeezed, traced, truth, written
 from readback import Setting
 
 from matmagic.legend import legend
 from matmagic.naming import latex_where, named, text_where
-from matmagic.notation import pieces
+from matmagic.notation import Chain, Identity, Letter, Num, Ones, Plus, Quotient, Symbol, Times, Transpose, pieces
 
 SHAPES = "q: n, K: m n, V: m k, u: k, x: n, a: n, A: m n, b: m, B: n n, t:"
 
@@ -61,7 +63,17 @@ def test_definitions_come_in_order() -> None:
     assert {p.name for p in pieces(body) if hasattr(p, "name")} <= known
 
 
+def test_the_centring_matrix_has_a_letter() -> None:
+    x, A = Symbol("x", ("n",)), Symbol("A", ("n", "n"))
+    ones = Chain((Ones("n"), Transpose(Ones("n"))))
+    H = Plus((Identity("n"), Times((Num(Fraction(-1)), Quotient(ones, Letter("n"))))))
+    assert text_where(Chain((H, A, H, x)), ["x", "A", "n"]) == "H A H x, where H = I − 𝟏 𝟏ᵀ / n"
+    assert text_where(Chain((H, A, H, x)), ["x", "A", "n", "H"]) == "(I − 𝟏 𝟏ᵀ / n) A (I − 𝟏 𝟏ᵀ / n) x"
+    assert text_where(Chain((H, A, x)), ["x", "A", "n"]) == "(I − 𝟏 𝟏ᵀ / n) A x"
+
+
 EXPLAINED = {
+    ("torch.amax(A, 1).sum()", "A"): ("onehot(argmax_rows(X)) is 1 at the largest entry of each row, else 0",),
     ("torch.relu(A @ x).sum()", "x"): ("step(t) = 1 where t > 0, else 0",),
     ("torch.where(x > 0, x, a).pow(2).sum()", "a"): (
         "where(c, a, b) = a where c holds, else b",

@@ -82,6 +82,11 @@ TABLE = {
     ("(w * x ** 2).sum()", "x: n, w: n", "x"): ("wᵀ x^⊙2", "2 w ⊙ x", r"2 w \odot x"),
     ("x.sum()", "x: n", "x"): ("𝟏ᵀ x", "𝟏", r"\mathbf{1}"),
     ("x.sum() ** 2", "x: n", "x"): ("(𝟏ᵀ x)²", "2(𝟏ᵀ x) 𝟏", r"2 (\mathbf{1}^{\top} x) \mathbf{1}"),
+    ("x.abs().sum() ** 2", "x: n", "x"): (
+        "‖x‖₁²",
+        "2 ‖x‖₁ sign(x)",
+        r"2 \lVert x \rVert_1 \operatorname{sign}(x)",
+    ),
     ("x.mean()", "x: n", "x"): ("𝟏ᵀ x / n", "𝟏 / n", r"\frac{\mathbf{1}}{n}"),
     ("X.sum()", "X: m n", "X"): ("𝟏ᵀ X 𝟏", "𝟏 𝟏ᵀ", r"\mathbf{1} \mathbf{1}^{\top}"),
     ("(x @ x) ** 2", "x: n", "x"): ("(xᵀ x)²", "4(xᵀ x) x", r"4 (x^{\top} x) x"),

@@ -162,6 +162,8 @@ def _print(math: Math) -> tuple[str, int]:
             return _power(math)
         case Plus(parts=parts):
             return _sum([_print(p)[0] for p in parts]), SUM
+        case Chain(parts=(Transpose(of=Ones(sized=False)), Apply(function="abs", args=(of,)))) if rank(of) == 1:
+            return rf"\lVert {latex(of)} \rVert_1", ATOM
         case Chain(parts=parts) | Times(parts=parts):
             return _product(parts)
         case Hadamard(parts=parts):

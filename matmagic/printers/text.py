@@ -149,6 +149,8 @@ def _print(math: Math) -> tuple[str, int]:
             return _power(base, p, entrywise)
         case Plus(parts=parts):
             return _sum([_print(p)[0] for p in parts]), SUM
+        case Chain(parts=(Transpose(of=Ones(sized=False)), Apply(function="abs", args=(of,)))) if rank(of) == 1:
+            return f"‖{text(of)}‖₁", ATOM
         case Chain(parts=parts) | Times(parts=parts):
             return _product(parts)
         case Hadamard(parts=parts):
