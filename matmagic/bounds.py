@@ -1,4 +1,4 @@
-"""What a check may cost: memory, the time of a slow function.
+"""What a check may cost: memory, sizes, the time of a slow function.
 
 In: a Subject and Options.  Out: a context in which memory that isn't there is refused, with the size that was asked for
 and the place, rather than taken from the kernel; and Options with as many draws as a slow function allows.
@@ -12,22 +12,84 @@ import math
 import os
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from torch import Tensor
+
+from .autograd import copies
+from .calling import call
 from .capture import Subject
 from .errors import TooLarge
 from .options import Options
 from .remarks import Note
+from .shapes import Shapes, parse_shape, sizes_for
+from .verify import inputs_at
+
+Bounded = tuple[Shapes, Options, list[Note]]
+
+MOST = 4_000_000  # entries of all inputs together, and of a derivative
+MOST_ROWS = 3000  # entries of the value: autograd goes back once for each
+MANY = 100_000  # entries of a derivative from which there are fewer draws
 
 SLOW = 0.03  # seconds of a run from which there are fewer draws
 BUDGET = 0.1  # seconds that the runs on all draws may take, by the usual length of a run
 SHARE = 0.5  # of the free memory, for a check
+_LETTERS = 'with letters for sizes the result holds at any size: --shapes "x=n"'
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _GROUP = Path("/sys/fs/cgroup")
+
+
+def refuse_fixed(options: Options) -> None:
+    """TooLarge for sizes given as numbers that make every copy of an input a burden."""
+    given = {name: parse_shape(text, name) for name, text in options.shapes.items()}
+    _refuse({name: math.prod(t for t in shape if isinstance(t, int)) for name, shape in given.items()})
+
+
+def _refuse(counts: Mapping[str, int]) -> None:
+    if sum(counts.values()) > MOST:
+        listed = ", ".join(f"{name} {_size(8 * count)}" for name, count in counts.items() if count > MOST // 10)
+        raise TooLarge("the sizes are too large to check at", f"one copy takes {listed}; dozens are made", _LETTERS)
+
+
+def within_size(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> Bounded:
+    """Without the notebook's values where they are many, with fewer draws where derivatives are large.
+
+    Raises TooLarge where sizes are fixed at so much that every copy of an input, or a derivative, is a burden.
+    """
+    notes, sizes = [], sizes_for(shapes, 0)
+    counts = {n: math.prod(sizes[t] if isinstance(t, str) else t for t in shape) for n, shape in shapes.of.items()}
+    _refuse(counts)
+    entries, rows = _entries(subject, inputs_at(shapes, sizes, assume, options.seed), options.order)
+    if entries > MOST or rows > MOST_ROWS:
+        taken = f"{entries:,} entries, {_size(8 * entries)}"
+        raise TooLarge(f"a derivative of {subject.name} has {taken} at these sizes", _LETTERS)
+    if shapes.values and _entries(subject, shapes.values, options.order)[0] > MOST // 10:
+        shapes = replace(shapes, values={n: t for n, t in shapes.values.items() if not t.is_floating_point()})
+        notes.append(Note("limit", "derivatives at the notebook's values are too large to be checked there"))
+    if entries > MANY and options.trials > 2:
+        said = f"a derivative has {entries:,} entries: checked on 2 random draws in place of {options.trials}"
+        options = replace(options, trials=2)
+        notes.append(Note("limit", said))
+    return shapes, options, notes
+
+
+def _entries(subject: Subject, inputs: Mapping[str, Tensor], order: int) -> tuple[int, int]:
+    """Of the largest derivative at these inputs, and of f's value; 0 where f fails there."""
+    largest: int = max((t.numel() for t in inputs.values() if t.is_floating_point()), default=0)
+    try:
+        value = call(subject, copies(inputs))
+    except MemoryError:
+        raise
+    except Exception as error:  # what fails here is said where it matters
+        if "allocate" in str(error):
+            raise
+        return 0, 0
+    return value.numel() * (largest if order == 1 else largest * largest), value.numel()
 
 
 def within_time(subject: Subject, options: Options) -> tuple[Options, list[Note]]:

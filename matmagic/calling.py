@@ -69,7 +69,7 @@ class Float64(TorchFunctionMode):
         if func in CASTS:
             self.narrow.append(CASTS[func])
             func = Tensor.double
-        return self.apply(func, self.replaced(args), self.replaced(kwargs or {}))
+        return self.apply(func, self.replaced(args), self.replaced(kwargs) if kwargs else {})
 
     def apply(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Carry out one call; subclasses record it."""
@@ -81,6 +81,9 @@ class Float64(TorchFunctionMode):
         if isinstance(value, torch.dtype | str | type) and value in NARROW:
             self.narrow.append(NARROW[value])
             return torch.float64
+        kind = type(value)
+        if kind is float or kind is int or kind is str or value is None:
+            return value
         if isinstance(value, Tensor):
             found = self.replacements.get(id(value), value)
             return found if found.dtype not in NARROW else self.lift(found)

@@ -50,8 +50,10 @@ from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
 from .verify import Verdict, far_draw, holds_at, verify
+from .walk import written_size
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
+LARGEST_TREE = 200  # the size of an expression, shared parts written out, for which there is a tree of identities
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
 
 
@@ -100,6 +102,8 @@ class Check(Asked):
             return None, [Note("limit", f"{' and '.join(self.alike())} are written alike: rename one to see a formula")]
         try:
             traced = followed(self.subject, self.shapes.of, self.samples)
+        except RecursionError:
+            return None, [Note("limit", f"{self.subject.name} is nested too deeply to be written down")]
         except TraceError as error:
             why, random = f"{error.message} ({', '.join(error.lines)})", f"{self.subject.name} {RANDOM}"
             if repeats(self.subject, self.draws[0]):
@@ -119,7 +123,7 @@ class Check(Asked):
         """Whether f is another function at large sizes, where there is no formula for all, or at the smallest ones."""
         if not self.sizes(self.draws[0]):
             return []
-        slow = traced.calls > MANY_CALLS
+        slow = traced.calls > MANY_CALLS or self.subject.runs.usual > SLOW
         for least in FAR:
             if slow and least > 2:
                 continue
@@ -269,7 +273,8 @@ class Check(Asked):
             with suppress(ValueError):  # f has no matrix notation
                 match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
         math, code = (found.math, found.code) if found else (None, None)
-        composed = partial(self.composed, traced, variable, node) if traced and node and code else None
+        short = traced is not None and written_size(traced.node) <= LARGEST_TREE
+        composed = partial(self.composed, traced, variable, node) if short and traced and node and code else None
         value = self.own_value(variable)
         alone = Derivative(variable, kind, *left, math, code, match, verdict, value, draws=self.draws, names=self.names)
         alone = replace(alone, composed=composed) if composed and len(names) == 1 else alone

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import static
-from .bounds import within_memory, within_time
+from .bounds import refuse_fixed, within_memory, within_size, within_time
 from .capture import Subject, subject_of
 from .checking import Check, with_implied_order
 from .derivative import Derivative
@@ -141,11 +141,13 @@ def check(subject: Subject, options: Options) -> Report:
     names = subject.namespace if isinstance(subject.namespace, dict) else None
     kept = leave_no_trace({**subject.objects, **tensors}, quiet=True, names=names)
     with subject.runs.shown(), kept, within_memory(subject), torch.inference_mode(False), torch.enable_grad():
+        refuse_fixed(options)
         options = with_implied_order(options, subject)
         shapes = find_shapes(subject, options)
-        options, said = within_time(subject, options)
         declared = {**shapes.needs, **options.assume}
         assumed = {**shapes.needs, **domain_of(subject, shapes, declared, options)}
+        shapes, options, large = within_size(subject, shapes, {**options.assume, **assumed}, options)
+        options, slow = within_time(subject, options)
         question = Check(subject, shapes, {**options.assume, **assumed}, options)
         with question.explained():
             question.confirm_backward_style()
@@ -156,7 +158,7 @@ def check(subject: Subject, options: Options) -> Report:
             notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
             if options.remember is not None:
                 notes += tuple(remembered(options.remember, question, traced, derivatives, claims))
-            notes += (*said, *effects(subject, kept.moved()))
+            notes += (*large, *slow, *effects(subject, kept.moved()))
     shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
     return Report(
         subject.name,

@@ -42,9 +42,10 @@ from .expr import (
 from .functions import at_zero
 from .lengths import Size, length, plus
 from .loops import rolled
-from .trace import Trace, trace
-from .walk import children, rebuild, transform
+from .trace import TooLong, Trace, trace
+from .walk import children, depth, rebuild, transform, written_size
 
+DEEPEST, LARGEST, MOST_UNROLLED = 60, 700, 20_000  # depth; written size, and that with loops written out
 HOLE = -1  # the position of a basis vector that a loop moves
 
 
@@ -58,6 +59,8 @@ def followed(subject: Callee, shapes: Mapping[str, tuple[Size, ...]], samples: S
     """
     try:
         return unified(*(trace(subject, shapes, inputs, sizes) for inputs, sizes in samples))
+    except TooLong:
+        raise
     except TraceError as first:
         try:
             return unified(*(trace(subject, shapes, inputs, sizes, near=True) for inputs, sizes in samples))
@@ -67,7 +70,10 @@ def followed(subject: Callee, shapes: Mapping[str, tuple[Size, ...]], samples: S
 
 def unified(first: Trace, second: Trace) -> Trace:
     """The trace for all sizes; TraceError where the two don't agree on one."""
+    for one in (first, second):
+        refuse_large(one.node, DEEPEST, MOST_UNROLLED)
     a, b = rolled(first.node, first.sizes), rolled(second.node, second.sizes)
+    refuse_large(a, DEEPEST, LARGEST)
     node = a if key(a) == key(b) else _with_sizes(a, b, first.sizes, second.sizes, {})
     if node is None or len(first.axes) != len(second.axes):
         raise TraceError(
@@ -75,6 +81,14 @@ def unified(first: Trace, second: Trace) -> Trace:
             'if sizes make the difference, fix them: --shapes "x=3"',
         )
     return replace(first, node=transform(node, lambda part: at_zero(part) or part))
+
+
+def refuse_large(node: Node, deepest: int, largest: int) -> None:
+    """TooLong for an expression that is too deep, or too large when shared parts are written out, to be worked with."""
+    if (deep := depth(node)) > deepest:
+        raise TooLong("too deep to be written down", f"{deep} calls, one inside the other")
+    if (size := written_size(node)) > largest:
+        raise TooLong("too large to be written down", f"{size:,} operations")
 
 
 # ---- numbers ------------------------------------------------------------------------------------------------------

@@ -36,6 +36,10 @@ MOST_CALLS = 800  # of one run; a loop that makes more is not written down
 TOLERANCE = 1e-9  # float64 against float64, a few operations apart
 
 
+class TooLong(TraceError):
+    """A run with too many calls."""
+
+
 @dataclass(frozen=True)
 class Opaque:
     """A value without an expression, and why."""
@@ -258,6 +262,8 @@ class _Tracing(Running):
         """Carry out one call and write down what it makes."""
         __tracebackhide__ = True
         self.calls += 1
+        if self.calls > MOST_CALLS:
+            raise TooLong(f"more than {MOST_CALLS} calls, too many to follow", f"in line {self.line()} of the cell")
         expressions = self.lookup(args), {k: self.lookup(v) for k, v in kwargs.items()}
         func = BLANK.get(func, func)
         row: Any = None if any(id(t) not in self.known for t in _tensors_of(args)) else ROWS.get(func)
@@ -326,8 +332,6 @@ class _Tracing(Running):
         self, func: Any, row: Row | None, args: Any, kwargs: Any, outputs: Sequence[Tensor]
     ) -> Sequence[Traced | Chosen | Opaque]:
         """An expression for each output tensor of the call, compared with its value; or why there is none."""
-        if self.calls > MOST_CALLS:
-            return [Opaque(f"more than {MOST_CALLS} calls, too many to follow", self.line())] * len(outputs)
         opaque = next(_opaques([args, *kwargs.values()]), None)
         if opaque is not None:
             return [opaque] * len(outputs)

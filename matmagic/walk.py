@@ -72,6 +72,14 @@ def written_size(node: Node) -> int:
     return sizes[node]
 
 
+def depth(node: Node) -> int:
+    """How many nodes stand one inside the other."""
+    depths: dict[Node, int] = {}
+    for part in ordered(node):
+        depths[part] = 1 + max((depths[child] for child in children(part)), default=0)
+    return depths[node]
+
+
 def rebuild(node: Node, parts: Mapping[Node, Node]) -> Node:
     """The node again with its children exchanged."""
     match node:
