@@ -318,7 +318,8 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
         if outcome.error is None:
             return outcome
         first = first or outcome
-        steps = [_joined(dims, a, b, own) for a, b in suggestions(str(outcome.error), sizes)]
+        said = str(outcome.error).partition(", but found invalid values")[0]  # without the numbers in a tensor
+        steps = [_joined(dims, a, b, own) for a, b in suggestions(said, sizes)]
         stack.extend(step for step in reversed(steps[:8]) if step is not None)
     assert first is not None
     return first
@@ -450,13 +451,20 @@ def _unlikely(kinds: Mapping[str, str]) -> bool:
 
 def bound_of(search: Search, outcome: Outcome, name: str) -> str | int:
     """The size, or the number, that the labels have to be below: the least value with which f fails."""
-    for value in range(1, MOST_LABELS):
+
+    def sizes_and_failure(value: int) -> tuple[dict[str, int], bool]:
         search.whole[name] = value
-        failed, sizes = search.run(outcome.dims, FIRST)
+        found, sizes = search.run(outcome.dims, FIRST)
         search.whole[name] = 0
-        if failed.error is not None:
-            return next((letter for letter, size in sizes.items() if size == value), value)
-    return ANY_LABELS
+        return sizes, found.error is not None
+
+    def fails(value: int) -> bool:
+        return sizes_and_failure(value)[1]
+
+    sizes, _ = sizes_and_failure(0)
+    letters = (letter for letter, size in sizes.items() if fails(size) and not fails(size - 1))
+    numbers = (value for value in range(1, MOST_LABELS) if fails(value))
+    return next(letters, None) or next(numbers, ANY_LABELS)
 
 
 def _best(search: Search, kinds: Mapping[str, str]) -> Outcome:

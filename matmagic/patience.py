@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from bisect import insort
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 LONGEST = 10  # times the bound, in any case
+IMPORTS = 20  # modules, which torch imports by the hundred where it first needs them
 
 
 class Patience:
@@ -23,11 +25,12 @@ class Patience:
     @contextmanager
     def trying(self) -> Iterator[None]:
         """Time one try."""
-        start = time.monotonic()
+        start, modules = time.monotonic(), len(sys.modules)
         try:
             yield
         finally:
-            insort(self.lengths, time.monotonic() - start)
+            if len(sys.modules) < modules + IMPORTS:  # what is imported once is no part of a try
+                insort(self.lengths, time.monotonic() - start)
 
     @property
     def left(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
@@ -42,3 +43,16 @@ def test_shapes_do_not_depend_on_one_long_run() -> None:
         return a @ X @ b
 
     assert matmagic.gradcheck(f).shapes == {"X": "n,m", "a": "n", "b": "m"}
+
+
+def test_a_try_that_imports_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch imports for seconds where it first needs a part of itself."""
+    patience = Patience(0.01)
+    with patience.trying():
+        time.sleep(0.2)
+        for k in range(30):
+            monkeypatch.setitem(sys.modules, f"imported_{k}", sys)
+    assert patience.left and not patience.lengths
+    with patience.trying():
+        time.sleep(0.02)
+    assert not patience.left
