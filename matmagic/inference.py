@@ -41,19 +41,6 @@ RUNS = 400
 TRIES = 24  # for one choice of kinds
 MOST_LABELS, ANY_LABELS = 40, 4  # below which a bound of labels is looked for; where there is none
 
-CONSTRAINTS = {  # of torch.distributions, as properties
-    "PositiveDefinite": "positive-definite",
-    "LowerCholesky": "cholesky-factor",
-    "Simplex": "simplex",
-    "GreaterThan": "positive",
-    "GreaterThanEq": "positive",
-    "Interval": "unit-interval",
-    "HalfOpenInterval": "unit-interval",
-    "Boolean": "binary",
-    "OneHot": "one-hot",
-    "IntegerGreaterThan": "counts",
-    "IntegerInterval": "index",
-}
 BIASES, WEIGHTS = words("b b0 bias intercept"), words("w theta beta weight weights coef θ β")
 SCALAR_NAMES = words("lam lambda_ lmbda lambd lamda alpha gamma eta eps epsilon tau rho t λ α γ η ε τ ρ")
 KINDS: dict[str, tuple[str, ...]] = {  # in the order in which they are tried
@@ -147,10 +134,6 @@ class Search:
         arithmetic = frozenset(inputs) - watching.elsewhere
         called, met = frozenset(watching.called), frozenset(watching.met)
         self.fragile = self.fragile or (watching.fragile and bool(self.subject.reads))
-        asked = dict.fromkeys(watching.labels, "index")
-        said = re.search(r"(?:satisfy the constraint|within the support \() ?(\w+)", str(error))
-        if said and len(watching.last) == 1 and said[1] in CONSTRAINTS:
-            asked |= dict.fromkeys(watching.last, CONSTRAINTS[said[1]])
         return Outcome(
             {},
             error,
@@ -162,7 +145,7 @@ class Search:
             met,
             self.fragile,
             watching.rows,
-            asked,
+            watching.asked(str(error)),
         )
 
     def learn(self, outcome: Outcome) -> bool:

@@ -31,6 +31,20 @@ WHOLE = words("long int")
 TARGETS = words("cross_entropy nll_loss multi_margin_loss")  # whose second tensor holds labels
 NEUTRAL = words("shape size dim ndim dtype device numel len is_floating_point requires_grad")
 
+CONSTRAINTS = {  # of torch.distributions, as properties
+    "PositiveDefinite": "positive-definite",
+    "LowerCholesky": "cholesky-factor",
+    "Simplex": "simplex",
+    "GreaterThan": "positive",
+    "GreaterThanEq": "positive",
+    "Interval": "unit-interval",
+    "HalfOpenInterval": "unit-interval",
+    "Boolean": "binary",
+    "OneHot": "one-hot",
+    "IntegerGreaterThan": "counts",
+    "IntegerInterval": "index",
+}
+
 
 class Watching(Running):
     """Notes transposed 1-D tensors, broadcasting between arguments, and arguments used beyond scalar
@@ -105,6 +119,14 @@ class Watching(Running):
                         continue
                     names = [" and ".join(sorted(o)) or "a constant" for o in (of_a, of_b)]
                     self.broadcast = f"{name} of {names[0]} with {names[1]}"
+
+    def asked(self, message: str) -> dict[str, str]:
+        """What torch asks of the arguments' values: labels, and, in the message, the parameter of a distribution."""
+        found = dict.fromkeys(self.labels, "index")
+        said = re.search(r"(?:satisfy the constraint|within the support \() ?(\w+)", message)
+        if said and len(self.last) == 1 and said[1] in CONSTRAINTS:
+            found |= dict.fromkeys(self.last, CONSTRAINTS[said[1]])
+        return found
 
     def look_at_target(self, name: str, target: str, shape: tuple[int, ...], own: tuple[int, ...]) -> None:
         """Of the shape of the scores it holds probabilities, of which torch says too little; else labels."""
