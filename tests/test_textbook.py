@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from corefixtures import traced, writer, written
 
+from matmagic.compositions import composition
 from matmagic.derivative import matched
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -42,6 +43,13 @@ def name_of(one: Known) -> str:
 @pytest.mark.parametrize("one", known(), ids=lambda one: f"{one.code} by {one.variable}")
 def test_the_name_is_the_expected_one(one: Known) -> None:
     assert name_of(one) == one.name
+
+
+@pytest.mark.parametrize("one", [one for one in known() if not one.name], ids=lambda one: one.code)
+def test_a_composition_has_a_tree(one: Known) -> None:
+    found = traced(one.code, one.shapes, positive=True)
+    use = composition(found.node, found.inputs[one.variable][0])
+    assert use is not None and list(use.bounds())
 
 
 def main() -> None:
