@@ -91,6 +91,7 @@ class GradcheckMagics(Magics):
             expected_gradient = (A + A.T) @ x
 
         `%gradcheck f` checks a function that exists already; `%gradcheck f;` shows nothing.
+        The function runs some 50 times on small inputs, at most 100 for one variable; what it changes is put back.
         """
         words = split(line)
         silent = cell is None and bool(words) and words[-1].endswith(";")
