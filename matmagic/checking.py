@@ -123,12 +123,13 @@ class Check(Asked):
         """Whether f is another function at large sizes, where there is no formula for all, or at the smallest ones."""
         if not self.sizes(self.draws[0]):
             return []
+        _, like = self.samples[0]
         slow = traced.calls > MANY_CALLS or self.subject.runs.usual > SLOW
         for least in FAR:
             if slow and least > 2:
                 continue
             start = time.thread_time()
-            drawn = far_draw(self.subject, self.shapes, self.assume, self.options, least)
+            drawn = far_draw(self.subject, self.shapes, self.assume, self.options, least, like)
             if drawn is not None and not holds(traced, drawn[1], drawn[0], self.sizes(drawn[0])):
                 sizes = ", ".join(f"{letter} = {size}" for letter, size in self.sizes(drawn[0]).items())
                 if least < 3:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import eq, ge, gt, le, lt, ne
 from typing import NoReturn
@@ -133,21 +133,28 @@ def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
     return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)
 
 
-TRACED = ((6, 11, 15, 20, 23), (9, 14, 17, 22, 27))  # n, n-1, n m, n/m, … all grow by factors of their own
+# sizes of the two traces: n, n-1, n-m, n+m, n m, n/m, … all grow by factors of their own
+TRACED = ((6, 7), (9, 16), (13, 19), (18, 22), (23, 26))
+ORDERS = 6  # of three sizes
 
 
-def traced_sizes(shapes: Shapes, turn: int) -> dict[str, int]:
-    """Sizes for a trace, far enough from each other and from small numbers that n-1, n and 3 can't be confused."""
+def traced_sizes(shapes: Shapes, turn: int) -> Iterator[dict[str, int]]:
+    """Sizes for a trace, far enough from each other and from small numbers that n-1, n and 3 can't be confused.
+
+    Then in other orders: f may be singular where X has fewer rows than columns.
+    """
     letters = letters_of(shapes.of)
     literals = [t for shape in shapes.of.values() for t in shape if isinstance(t, int)]
-    more = itertools.count(TRACED[turn][-1] + 5, 5)
-    apart = (s for s in itertools.chain(TRACED[turn], more) if all(abs(s - fixed) > 1 for fixed in literals))
-    return assign(letters, list(itertools.islice(apart, len(letters) + 3)), shapes.conditions)
+    more = zip(itertools.count(TRACED[-1][0] + 5, 5), itertools.count(TRACED[-1][1] + 6, 6), strict=False)
+    pairs = (pair for pair in itertools.chain(TRACED, more) if all(abs(s - t) > 1 for s in pair for t in literals))
+    pool = [pair[turn] for pair in itertools.islice(pairs, len(letters) + 3)]
+    for order in itertools.islice(itertools.permutations(pool[: len(letters)]), ORDERS):
+        yield assign(letters, [*order, *pool[len(letters) :]], shapes.conditions)
 
 
-def far_sizes(shapes: Shapes, least: int) -> dict[str, int]:
-    """Different sizes from `least` on, to find a function that is another one for large or small sizes."""
-    letters = letters_of(shapes.of)
+def far_sizes(shapes: Shapes, least: int, like: Mapping[str, int]) -> dict[str, int]:
+    """Different sizes from `least` on, in the order of others: is f another function for large or small ones?"""
+    letters = sorted(letters_of(shapes.of), key=like.__getitem__)
     return assign(letters, range(least, least + len(letters) + 4), shapes.conditions)
 
 

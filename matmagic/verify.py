@@ -54,6 +54,7 @@ NEARBY = 8  # points at which a difference is looked at
 SCALES = (1.0, 1.0, 3.0, 0.3)  # of one argument without a property, by draw
 REPLACED = 12  # draws tried for one where f is finite
 SIDES = ((1, 1), (-1, -1), (1, -1), (-1, 1))  # the signs of the arguments, in turn
+TRACES = 6  # draws for a trace at most
 CHECKED = 2  # draws on which autograd is checked
 SECONDS = 0.3  # for more of them, where there is no formula that agrees with it
 
@@ -172,11 +173,16 @@ def _bend(subject: Subject, inputs: Mapping[str, Tensor], along: Mapping[str, Te
 
 
 def far_draw(
-    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options, least: int
+    subject: Subject,
+    shapes: Shapes,
+    assume: Mapping[str, str],
+    options: Options,
+    least: int,
+    like: Mapping[str, int],
 ) -> tuple[dict[str, Tensor], Tensor] | None:
-    """A draw at sizes from `least` on, and f's value there; None where f doesn't run or is not finite."""
+    """A draw at sizes from `least` on, in the order of these, and f's value; None where f doesn't run or is not finite."""
     try:
-        inputs = inputs_at(shapes, far_sizes(shapes, least), assume, options.seed * 7919 + least)
+        inputs = inputs_at(shapes, far_sizes(shapes, least, like), assume, options.seed * 7919 + least)
         value = call(subject, copies(inputs))
         return (inputs, value) if bool(torch.isfinite(value).all()) else None
     except Exception as raised:
@@ -189,8 +195,7 @@ def traced_draw(
     subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options, turn: int
 ) -> dict[str, Tensor] | None:
     """A draw at the sizes of a trace on which f is finite; None where there is none."""
-    sizes = traced_sizes(shapes, turn)
-    for attempt in range(3):
+    for attempt, sizes in enumerate(itertools.islice(itertools.cycle(traced_sizes(shapes, turn)), TRACES)):
         inputs = inputs_at(shapes, sizes, assume, options.seed * 7919 + 13 * turn + attempt)
         try:
             if not _singular(subject, inputs):

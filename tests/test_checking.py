@@ -227,3 +227,22 @@ def test_the_first_check_imports_little() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+TALL = [  # singular where there are fewer rows than columns, with n - 1 in them
+    "Xc = X - X.mean(0); return torch.logdet(Xc.T @ Xc / (len(X) - 1))",
+    "return torch.logdet(torch.cov(X.T))",
+    "return torch.trace(torch.linalg.inv(X.T @ X)) / (X.shape[0] - X.shape[1])",
+]
+
+
+@pytest.mark.parametrize("body", TALL)
+def test_functions_of_tall_matrices_are_followed_at_sizes_of_their_own(body: str) -> None:
+    report = checked(f"def f(X): {body}")
+    assert report["X"].code and report["X"].verdict.ok
+    assert any(note.text.startswith("n ≥ m taken") for note in report.notes)
+    X = torch.randn(9, 4, dtype=torch.float64, requires_grad=True)
+    names: dict[str, object] = {"torch": torch}
+    exec(f"def f(X): {body}", names)
+    truth = torch.autograd.grad(names["f"](X), X)[0]  # type: ignore[operator]
+    assert torch.allclose(eval(report["X"].code, {"torch": torch, "X": X.detach()}), truth, rtol=1e-8)
