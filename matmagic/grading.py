@@ -27,7 +27,7 @@ from .errors import MatmagicError, OptionError, ResultError
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
 from .shapes import Shapes, sizes_for
-from .verify import agreement, defined, draws, inputs_at
+from .verify import agreement, defined, draws, inputs_at, singular
 
 __all__ = ["Grade", "grade_claim", "grade_claims"]
 
@@ -182,6 +182,8 @@ def _fails_far(grading: _Grading) -> str:
         scaled = [n for n, t in inputs.items() if t.is_floating_point() and assume.get(n, "positive") in SCALABLE]
         inputs = {n: t * scale if n in scaled else t for n, t in inputs.items()}
         try:
+            if singular(question.subject, inputs):
+                continue
             found, truth = grading.found(inputs), question.truth(inputs)
         except Exception:  # f or the answer has no value there
             continue

@@ -198,7 +198,7 @@ def traced_draw(
     for attempt, sizes in enumerate(itertools.islice(itertools.cycle(traced_sizes(shapes, turn)), TRACES)):
         inputs = inputs_at(shapes, sizes, assume, options.seed * 7919 + 13 * turn + attempt)
         try:
-            if not _singular(subject, inputs):
+            if not singular(subject, inputs):
                 return inputs
         except Exception as raised:
             if fatal(raised):
@@ -218,7 +218,7 @@ def _finite_draw(
         scaled = list(shapes.of)[draw // len(SCALES) % len(shapes.of)]
         inputs = inputs_at(shapes, sizes, assume, seed * 7919 + draw * 101 + attempt, scaled, scale)
         try:
-            reason = _singular(subject, inputs)
+            reason = singular(subject, inputs)
         except ResultError:
             raise
         except Exception as raised:
@@ -239,7 +239,7 @@ def _finite_draw(
     )
 
 
-def _singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
+def singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
     """Why f can't be differentiated by numbers at these inputs: "" where it can."""
     value, slopes = value_and_slopes(subject, inputs)
     if not bool(torch.isfinite(value).all()):

@@ -213,6 +213,8 @@ LARGE = [  # where exponentials overflow, saturate or lose digits
         "2 * torch.inverse(torch.eye(len(X)) + X @ X.T) @ X",
     ),
     ("def f(x): return torch.prod(x)", "torch.prod(x) / x"),
+    ("def f(X, A): return torch.logdet(X + A)", "torch.inverse(X + A).T"),
+    ("def f(x, A): return torch.log(x @ A @ x)", "(A + A.T) @ x / (x @ A @ x)"),
     ("def f(x): return F.logsigmoid(x).sum()", "1 - torch.sigmoid(x)"),
     ("def f(x): return F.binary_cross_entropy_with_logits(x, torch.ones_like(x))", "(torch.sigmoid(x) - 1) / len(x)"),
 ]
