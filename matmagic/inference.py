@@ -38,11 +38,13 @@ FIRST = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, *range(67
 SECOND = (4, 3, 6, 8, 9, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, *range(66, 120, 2))
 SECONDS = 0.3
 RUNS = 400
+SPARE = 4  # sizes that may be fixed ones
 TRIES = 24  # for one choice of kinds
 MOST_LABELS, ANY_LABELS = 40, 4  # below which a bound of labels is looked for; where there is none
 
 BIASES, WEIGHTS = words("b b0 bias intercept"), words("w theta beta weight weights coef θ β")
 SCALAR_NAMES = words("lam lambda_ lmbda lambd lamda alpha gamma eta eps epsilon tau rho t λ α γ η ε τ ρ")
+TEMPERATURES = words("T Temp")  # divide what is a vector, more often than a matrix does
 KINDS: dict[str, tuple[str, ...]] = {  # in the order in which they are tried
     "lower": ("vector", "scalar", "column", "matrix"),
     "upper": ("matrix", "scalar", "vector", "column", "cube"),
@@ -60,6 +62,7 @@ class Outcome:
     arithmetic: frozenset[str] = frozenset()  # arguments that only enter scalar arithmetic
     transposed: bool = False
     called: frozenset[str] = frozenset()
+    reduced: frozenset[str] = frozenset()  # numbers of which a sum, a mean, a softmax is taken
     met: frozenset[str] = frozenset()  # tensors from outside that f read
     fragile: bool = False  # whether other sizes for those could crash torch
     rows: str = ""  # a vector that is added to every row of a matrix
@@ -142,6 +145,7 @@ class Search:
             arithmetic,
             watching.transposed,
             called,
+            frozenset(watching.reduced),
             met,
             self.fragile,
             watching.rows,
@@ -299,7 +303,10 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
             if outcome.error is not None:
                 break
         if outcome.error is None:
-            return outcome
+            turned, turned_sizes = search.run(dims, FIRST[: len(letters_of(dims)) + SPARE][::-1])
+            if not isinstance(turned.error, IndexError):
+                return outcome
+            outcome, sizes = turned, turned_sizes  # labels, or a loop, over a size that another one has to reach
         first = first or outcome
         said = str(outcome.error).partition(", but found invalid values")[0]  # without the numbers in a tensor
         steps = [_joined(dims, a, b, own) for a, b in suggestions(said, sizes)]
@@ -318,6 +325,8 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
             return []
         short = letter[int(index[2])]  # too short for a constant index, or for a loop over another size
         return [(short, least), *((short, name) for size, name in letter.items() if size >= least and name != short)]
+    if (target := re.search(r"Target (\d+) is out of bounds", message)) and int(target[1]) in letter:
+        return [(letter[int(target[1])], name) for size, name in letter.items() if size > int(target[1])]
     if unpack := re.search(r"unpack \(expected (\d+)(?:, got (\d+))?\)", message):
         likely = [letter[int(unpack[2])]] if unpack[2] and int(unpack[2]) in letter else list(sizes)
         return [(name, int(unpack[1])) for name in likely]
@@ -417,7 +426,7 @@ def _deviations(base: Mapping[str, str]) -> Iterator[dict[str, str]]:
     others = {n: [k for k in KINDS["upper" if n[:1].isupper() else "lower"] if k != kind] for n, kind in base.items()}
     if "column" in base.values():
         yield {n: "vector" if kind == "column" else kind for n, kind in base.items()}
-    likely = sorted(base, key=lambda name: name[:1].isupper())
+    likely = sorted(base, key=lambda name: (name not in TEMPERATURES, name[:1].isupper()))
     for count in range(1, min(3, len(base)) + 1):
         choices = [
             {n: others[n][k] for n, k in zip(names, kinds, strict=True)}
@@ -453,6 +462,10 @@ def bound_of(search: Search, outcome: Outcome, name: str) -> str | int:
 def _best(search: Search, kinds: Mapping[str, str]) -> Outcome:
     """f with these kinds, and with scalars where that makes the result one: lam in `lam * (w @ w)`."""
     outcome = most_general(search, _dims(search, kinds))
+    if vectors := dict.fromkeys(SCALAR_NAMES & outcome.reduced & set(kinds), "vector"):  # t.sum(): targets, no time
+        other = most_general(search, _dims(search, {**kinds, **vectors}))
+        if other.good or not outcome.good:
+            kinds, outcome = {**kinds, **vectors}, other
     needs_one = bool(search.subject.returned_grads)
     if outcome.error is None and outcome.value is not None and outcome.value.numel() > 1:
         for chosen in _scalar_choices(outcome, kinds):

@@ -24,6 +24,7 @@ ARITHMETIC = words(
     "reciprocal multiply subtract divide negative sinh cosh tanh sigmoid relu softplus log1p expm1 "
     "erf expit logsigmoid silu gelu iadd isub imul itruediv truediv rtruediv"
 )
+REDUCING = words("sum mean var std softmax log_softmax logsumexp norm vector_norm")  # of a number they say nothing
 ACTIVATIONS = words("tanh sigmoid relu softplus expit logsigmoid silu gelu")
 PAIRWISE = words("mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy")
 ADDITIVE = words("add sub radd rsub iadd isub subtract")
@@ -56,6 +57,7 @@ class Watching(Running):
         self.transposed, self.broadcast = False, ""
         self.called: set[str] = set()
         self.elsewhere: set[str] = set()
+        self.reduced: set[str] = set()  # arguments that are numbers where a function of vectors is taken
         self.sources = {id(t): frozenset([n]) for n, t in inputs.items()}
         self.alive: list[Tensor] = list(inputs.values())
         self.read = {id(t): name for name, t in subject.reads.items()}
@@ -103,6 +105,8 @@ class Watching(Running):
             self.transposed = True
         elif name not in ARITHMETIC:
             self.elsewhere |= frozenset().union(*origins)
+        if name in REDUCING and tensors and tensors[0].ndim == 0:
+            self.reduced |= origins[0]
         if self.square and name in ("trace", "diagonal", "diag") and tensors and tensors[0].ndim == 2:
             rows, columns = tensors[0].shape
             if rows != columns and (name == "trace" or 1 not in (rows, columns)):

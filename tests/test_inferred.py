@@ -20,6 +20,17 @@ from matmagic.verify import draws
 
 # arguments, what is returned, the most general shapes that are meant
 ROWS = [
+    # --- one size that another has to reach, numbers by name that are none
+    ("Z, W", "F.cross_entropy(Z @ W.T / 0.1, torch.arange(Z.shape[0]))", "Z=n,m W=n,m"),
+    ("z, T", "F.softmax(z / T, dim=0)", "z=n T=()"),
+    (
+        "s, t, T",
+        "F.kl_div(F.log_softmax(s / T, -1), F.softmax(t / T, -1), reduction='batchmean') * T ** 2",
+        "s=n t=n T=()",
+    ),
+    ("p, t", "1 - 2 * (p * t).sum() / (p.sum() + t.sum())", "p=n t=n"),
+    ("x, t", "torch.exp(-t * x).sum()", "x=n t=()"),
+    ("X, T", "((X - T) ** 2).sum()", "X=n,m T=n,m"),
     # --- regression, classification
     ("w, X, y", "((X @ w - y) ** 2).mean()", "w=n X=m,n y=m"),
     ("theta, X, y", "F.mse_loss(X @ theta, y)", "theta=n X=m,n y=m"),
