@@ -208,7 +208,8 @@ def _refined(factors: _Factors, colours: dict[int, int]) -> dict[int, int]:
             for label, port in zip(labels, ports, strict=True):
                 around[label].append((name, seen, port))
         finer = _ranked({label: (colours[label], tuple(sorted(around[label]))) for label in colours})
-        if len(set(finer.values())) == len(set(colours.values())):
+        classes = len(set(finer.values()))
+        if classes in (len(finer), len(set(colours.values()))):  # all are told apart, or no more of them
             return finer
         colours = finer
 
