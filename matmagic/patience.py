@@ -8,6 +8,7 @@ from bisect import insort
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+FEWEST = 6  # tries of a slow function
 LONGEST = 10  # times the bound, in any case
 IMPORTS = 20  # modules, which torch imports by the hundred where it first needs them
 
@@ -36,4 +37,5 @@ class Patience:
     def left(self) -> bool:
         """Whether there is time for another try."""
         usual = self.lengths[(len(self.lengths) - 1) // 2] if self.lengths else 0.0
-        return usual * len(self.lengths) < self.seconds and sum(self.lengths) < LONGEST * self.seconds
+        enough = len(self.lengths) >= FEWEST and usual * len(self.lengths) >= self.seconds
+        return not enough and sum(self.lengths) < LONGEST * self.seconds
