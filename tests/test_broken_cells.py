@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks import empty
 
 LINES = 6  # of a message of ours
 
@@ -169,7 +170,7 @@ def shell() -> Iterator[InteractiveShell]:
 @pytest.mark.filterwarnings("ignore")
 def test_broken_cells(name: str, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     row = TABLE[name]
-    shell.reset(new_session=False)
+    empty(shell)
     shell.run_cell("import torch\nimport torch.nn.functional as F\n" + row.setup).raise_error()
     capsys.readouterr()
     done = shell.run_cell(f"%%gradcheck --text {row.line}\n{row.cell}")

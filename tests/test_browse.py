@@ -15,6 +15,7 @@ import pytest
 import torch
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks import empty
 from traitlets.config import Config
 
 from matmagic import browsing, magics, panel, proving, typeset
@@ -325,7 +326,7 @@ def shell() -> Iterator[InteractiveShell]:
     shell.extension_manager.load_extension("matmagic")
     yield shell
     shell.extension_manager.unload_extension("matmagic")
-    shell.reset(new_session=False)
+    empty(shell)
     sys.modules["__main__"], sys.displayhook = main, hook
 
 

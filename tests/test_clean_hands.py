@@ -21,6 +21,7 @@ from corpus.cases import load
 from corpus.test_bad_cells import CELLS as BAD
 from corpus.test_bad_cells import options as bad_options
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks import empty
 from torch import Tensor
 from traitlets.config import Config
 
@@ -103,7 +104,7 @@ def after(shell: InteractiveShell, options: str | None, cell: str, setup: str = 
 
     Without options the cell is run as it is.
     """
-    shell.reset(new_session=False)
+    empty(shell)
     shell.run_cell(START, silent=True).raise_error()
     shell.run_cell(setup, silent=True)
     torch.manual_seed(0)
@@ -263,7 +264,7 @@ def test_f_runs_as_often_as_is_said(line: str, shell: InteractiveShell) -> None:
 
 RAISED = ["ValueError", "KeyError", "ZeroDivisionError", "AssertionError", "MemoryError", "RecursionError"]
 RAISED += ["StopIteration", "NotImplementedError", "UserWarning", "KeyboardInterrupt", "SystemExit", "GeneratorExit"]
-RUNS = [1, 2, 3, 5, 9, 17, 33, 60]
+RUNS = [1, 2, 3, 5, 9, 17, 25, 40]
 
 
 @pytest.mark.parametrize("kind", RAISED)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks import empty
 
 LINES = 6  # of a message of ours
 
@@ -223,7 +224,7 @@ def shell() -> Iterator[InteractiveShell]:
 
 def shown(shell: InteractiveShell, kind: Kind, capsys: pytest.CaptureFixture[str]) -> tuple[Any, str]:
     """The result of the cell, and everything it printed."""
-    shell.reset(new_session=False)
+    empty(shell)
     shell.run_cell("import torch\nimport torch.nn.functional as F\n" + kind.setup).raise_error()
     capsys.readouterr()
     whole = "gradcheck" in kind.cell

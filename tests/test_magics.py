@@ -19,6 +19,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks import empty
 from traitlets.config import Config
 
 import matmagic
@@ -53,7 +54,7 @@ def shell() -> Iterator[InteractiveShell]:
     shell.extension_manager.load_extension("matmagic")
     yield shell
     shell.extension_manager.unload_extension("matmagic")
-    shell.reset(new_session=False)
+    empty(shell)
     sys.modules["__main__"], sys.displayhook = main, hook
 
 

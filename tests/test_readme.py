@@ -13,6 +13,7 @@ import identity_table
 import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks import empty
 from traitlets.config import Config
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,7 @@ def shell() -> Iterator[InteractiveShell]:
     shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
     yield shell
     shell.extension_manager.unload_extension("matmagic")
-    shell.reset(new_session=False)
+    empty(shell)
     sys.modules["__main__"], sys.displayhook = main, hook
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks import empty
 from traitlets.config import Config
 
 import matmagic
@@ -173,7 +174,7 @@ def test_the_cell_of_the_readme() -> None:
         result.raise_error()
     finally:
         shell.extension_manager.unload_extension("matmagic")
-        shell.reset(new_session=False)
+        empty(shell)
         sys.modules["__main__"], sys.displayhook = main, hook
     assert note_of(result.result).startswith("remembered as exponential cube") and result.result.passed
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks import empty
 
 CELLS = {c["id"]: c for c in tomllib.loads((Path(__file__).parent / "bad_cells.toml").read_text())["cell"]}
 LINES = 6  # of a message of ours
@@ -108,7 +109,7 @@ def test_every_cell_has_its_words() -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_bad_cells(name: str, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     cell = CELLS[name]
-    shell.reset(new_session=False)
+    empty(shell)
     shell.run_cell("import torch\nimport torch.nn.functional as F")
     if cell.get("setup"):
         shell.run_cell(cell["setup"])
