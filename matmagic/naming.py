@@ -100,6 +100,8 @@ def _worthy(body: Math, others: list[Math]) -> Math | None:
 def _can_be_named(math: Math) -> bool:
     """Sums, and functions of more than a letter: what has a meaning of its own."""
     match math:
+        case Called(function="eigenvectors" | "eigenvalues"):
+            return False  # their columns and entries have names of their own: q₁, λ₁
         case Called(args=args) | Apply(args=args):
             return not any(isinstance(arg, Symbol | Num) for arg in args)
         case Diag(of=of):

@@ -37,6 +37,8 @@ def twin(node: Node, variable: Leaf, order: int) -> tuple[Identity, Mapping[str,
     named = leaves(node)
     constants = [own for name, own in named.items() if name != variable.name]
     letters = {s for own in named.values() for s in own.shape}
+    if variable.name not in named:  # it cancels
+        return None
     if len(constants) > MOST_CONSTANTS or len(letters) > len(_NUMBERS) or not letters.issuperset(size_letters(node)):
         return None
     rows = _known(kind_of(node, variable.name, order))

@@ -122,6 +122,18 @@ FOUND = {  # source, shapes, assumptions
         "x: n, C: n n",
         {},
     ),
+    "a matrix whose eigenvectors are named": (
+        """def f(B):
+    a = F.normalize(B, dim=1)
+    return torch.linalg.eigvalsh(a.T @ a + torch.eye(3))[-1]""",
+        "B: n 3",
+        {},
+    ),
+    "a variable that cancels": (
+        "def f(z, v): return ((F.rms_norm(torch.outer(z, v), (v.shape[0],)) ** 2) ** 2).mean()",
+        "z: n, v: m",
+        {},
+    ),
     "a sum over a part of an axis": (
         "def f(C): return torch.einsum('ii->i', torch.sort(C.cumsum(0), dim=1).values)[:2].prod()",
         "C: n n",
