@@ -86,6 +86,8 @@ def sized(math: Math, free: Sequence[Size] = ()) -> Math:
     """
     if any(isinstance(piece, Called) and any(map(_is_zero_matrix, piece.args)) for piece in _all(math)):
         raise ValueError("a function of a zero matrix, whose shape 0 doesn't tell")
+    if any(isinstance(piece, Over) and any(map(_is_cut_identity, _all(piece))) for piece in _all(math)):
+        raise ValueError("rows of an identity whose length only an index says")
     if not any(isinstance(piece, MARKED) for piece in _all(math)):
         return math
     math = _apart(math)
@@ -96,6 +98,10 @@ def sized(math: Math, free: Sequence[Size] = ()) -> Math:
 
 def _is_zero_matrix(math: Math) -> bool:
     return isinstance(math, Zero) and len(math.shape) > 1
+
+
+def _is_cut_identity(math: Math) -> bool:
+    return isinstance(math, Rows) and isinstance(math.of, Identity)
 
 
 def ranges(sizes: Sequence[Size]) -> dict[str, Length]:

@@ -97,9 +97,10 @@ def setting_of(line: Derivative | Equation, variable: str, setting: Setting) -> 
         return Setting(
             {**setting.inputs, line.increment: step}, setting.sizes, whole, {line.increment: (mark, variable)}
         )
-    letters = INDICES[: upright(setting.right).ndim]
+    wide = setting.right.squeeze()  # an axis of size 1 has no index
+    letters = INDICES[: wide.ndim]
     shown = "".join(re.findall(r"_([ijklpqrstuv]+)(?![a-z])", line.left_text))
-    return replace(setting, free=letters if shown == letters else "")
+    return replace(setting, free=letters, right=wide) if letters and shown == letters else replace(setting, free="")
 
 
 # ---- SymPy --------------------------------------------------------------------------------------------------------

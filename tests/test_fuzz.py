@@ -134,6 +134,18 @@ FOUND = {  # source, shapes, assumptions
         "z: n, v: m",
         {},
     ),
+    "an index that only says how far another one runs": (
+        """def f(C, W, v):
+    r = torch.einsum('ij,k->ijk', torch.cat([C, W], dim=1), v)
+    return (r ** 2).max(1).values""",
+        "C: n n, W: n m, v: n",
+        {},
+    ),
+    "a derivative by one number in a vector": (
+        "def f(A, y, s): return torch.softmax(A @ y, 0) * y - F.prelu(y, s).mean()",
+        "A: m m, y: m, s: 1",
+        {},
+    ),
     "a sum over a part of an axis": (
         "def f(C): return torch.einsum('ii->i', torch.sort(C.cumsum(0), dim=1).values)[:2].prod()",
         "C: n n",
