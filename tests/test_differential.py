@@ -201,7 +201,7 @@ LETTERS = {  # function, shapes -> first two lines
     ("d * X", "X: n m, d:"): ("δf = d δX", "vec(δf) = d (I ⊗ I) vec(δX)"),
     ("d * delta @ X", "X: n m, d:, delta: k n"): ("Δf = d δ ΔX", "vec(Δf) = d (I ⊗ δ) vec(ΔX)"),
     ("X.T @ K", "X: n m, K: n k"): ("df = dXᵀ K", "∂f_ij/∂X_kl = δ_il K_kj"),
-    ("I @ X", "X: n m, I: k n"): ("df = I dX",),
+    ("I @ X", "X: n m, I: k n"): ("df = I dX", "∂f_ij/∂X_kl = δ_jl I_ik"),
 }
 
 
