@@ -337,7 +337,10 @@ def test_interrupts_anywhere(shell: InteractiveShell) -> None:
     plain, _ = after(shell, None, CELL)
     for _ in range(3):  # imports and caches are filled
         calls = interrupted(0, lambda: shell.run_line_magic("gradcheck", "f")._repr_mimebundle_())
-    chosen = [*range(1, 400, 9), *random.Random(0).sample(range(400, calls), 20)]
+    chosen = [
+        *range(1, 400, 9),
+        *random.Random(0).sample(range(400, calls * 3 // 4), 20),
+    ]  # a later check may make fewer calls
     assert state(shell.user_ns) == plain
     heard = 0
     for at in chosen:
