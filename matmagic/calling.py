@@ -137,6 +137,18 @@ def _asked_by_torch() -> bool:
 
 
 @contextmanager
+def validated() -> Iterator[None]:
+    """Have torch.distributions check values, which torch leaves out once its compiler is loaded."""
+    known = torch.distributions.Distribution
+    before = known._validate_args
+    known.set_default_validate_args(True)
+    try:
+        yield
+    finally:
+        known._validate_args = before
+
+
+@contextmanager
 def float64() -> Iterator[None]:
     """Make float64 the default dtype for a while: float32 differences are noise."""
     before = torch.get_default_dtype()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .autograd import copies, derivative_of, is_symmetric
-from .calling import Running, call, replacements
+from .calling import Running, call, replacements, validated
 from .capture import Subject
 from .options import Options
 from .patience import Patience
@@ -47,15 +47,18 @@ def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], optio
 
     A function that reads one triangle of a matrix (eigvalsh, cholesky) is given a symmetric one.
     """
-    if _runs(subject, shapes, assume, options):
-        return {n: "symmetric" for n in shapes.of if n not in assume and reads_one_triangle(subject, shapes, assume, n)}
-    patience = Patience(SECONDS)
-    for needed in _candidates(shapes, assume):
-        with patience.trying():
-            if _runs(subject, shapes, {**assume, **needed}, options):
-                return needed
-        if not patience.left:
-            break
+    with validated():
+        if _runs(subject, shapes, assume, options):
+            return {
+                n: "symmetric" for n in shapes.of if n not in assume and reads_one_triangle(subject, shapes, assume, n)
+            }
+        patience = Patience(SECONDS)
+        for needed in _candidates(shapes, assume):
+            with patience.trying():
+                if _runs(subject, shapes, {**assume, **needed}, options):
+                    return needed
+            if not patience.left:
+                break
     return {}
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from .calling import call, followed, needs_graph
+from .calling import call, followed, needs_graph, validated
 from .capture import Subject
 from .errors import OptionError, ResultError
 from .hints import about_dtype, explained, raised_in
@@ -179,18 +179,6 @@ class Search:
         if len(shape) == 2 and shape[0] == shape[1] > 1:
             values = (values + values.T) / (4 * shape[0]) + 0.4 * torch.eye(shape[0], dtype=torch.float64)
         return values
-
-
-@contextlib.contextmanager
-def validated() -> Iterator[None]:
-    """Have torch.distributions check values, which torch leaves out once its compiler is loaded."""
-    known = torch.distributions.Distribution
-    before = known._validate_args
-    known.set_default_validate_args(True)
-    try:
-        yield
-    finally:
-        known._validate_args = before
 
 
 def letters_of(dims: Mapping[str, Shape]) -> list[str]:

@@ -18,14 +18,19 @@ Labels = tuple[int, ...]
 Factor = tuple["Node", Labels]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Node:
     """A tensor-valued expression; `shape` has one size an axis."""
 
     shape: tuple[Size, ...]
 
+    def __repr__(self) -> str:
+        """One level of it: shared parts, written out, may be longer than memory."""
+        parts = [p for p in vars(self).values() if not isinstance(p, Node | tuple)]
+        return f"<{' '.join([type(self).__name__, *map(str, parts)])} of shape {self.shape}>"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Leaf(Node):
     """A named tensor: an argument, or one read from the notebook."""
 
@@ -33,26 +38,26 @@ class Leaf(Node):
     symmetric: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SizeOf(Node):
     """The number n for a size letter n."""
 
     letter: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Basis(Node):
     """e_k: 1 at position k (from 0; "n-1" is the last), else 0; indexing by a constant is a product with it."""
 
     position: Size
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Delta(Node):
     """The identity matrix."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Selection(Node):
     """S_ij = 1 where j = start + step i, else 0: S x are some entries of x, in order (a slice, a reversal)."""
 
@@ -60,33 +65,33 @@ class Selection(Node):
     step: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Triangle(Node):
     """T_ij = 1 where j - i >= offset, else 0; triu(M) is T ⊙ M."""
 
     offset: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Range(Node):
     """0, 1, …, n-1."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OneHot(Node):
     """1 where the last index is the label, else 0: indexing by a tensor of whole numbers is a product with it."""
 
     labels: Node
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sum(Node):
     """Σ coefficient · term; no terms is zero, one term is a number times a node."""
 
     terms: tuple[tuple[Number, Node], ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Product(Node):
     """Σ over the labels that are not in the output of the product of the factors' entries.
 
@@ -97,7 +102,7 @@ class Product(Node):
     sizes: tuple[Size, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Power(Node):
     """Each entry of the base to a fixed power."""
 
@@ -105,7 +110,7 @@ class Power(Node):
     exponent: Number
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Elementwise(Node):
     """A function of the table in functions.py, applied entry by entry to arguments of one shape."""
 
@@ -113,7 +118,7 @@ class Elementwise(Node):
     args: tuple[Node, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Call(Node):
     """A function of matrix_functions.py, of the last axes of its arguments; the axes before are a batch."""
 

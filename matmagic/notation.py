@@ -392,11 +392,16 @@ def is_row(math: Math) -> bool:
 
 def parts_of(math: Math) -> Iterator[Math]:
     """What the piece is put together from."""
+
+    def inside(own: object) -> Iterator[Math]:
+        if isinstance(own, Math):
+            yield own
+        elif isinstance(own, tuple):
+            for part in own:
+                yield from inside(part)
+
     for field in fields(math):
-        own = getattr(math, field.name)
-        for part in own if isinstance(own, tuple) else (own,):
-            if isinstance(part, Math):
-                yield part
+        yield from inside(getattr(math, field.name))
 
 
 def pieces(math: Math) -> Iterator[Math]:

@@ -151,10 +151,14 @@ class _Reader:
             length.root.known = True
         self.settle()
         for length, a, b in self.products:
-            for rows, columns in self.stacked:
-                if self.sizes(a, b) == self.sizes(columns, rows) and length.root.known:
-                    self.unify(a, columns)
-                    self.unify(b, rows)
+            fits = [
+                shape
+                for shape in self.stacked
+                if sorted(self.sizes(*shape), key=str) == sorted(self.sizes(a, b), key=str)
+            ]
+            if fits and length.root.known and self.sizes(*fits[0]) == self.sizes(b, a):  # a reader takes the first
+                self.unify(a, fits[0][1])
+                self.unify(b, fits[0][0])
         for rows, columns in self.square:
             if rows.root.size == columns.root.size:
                 self.unify(rows, columns)

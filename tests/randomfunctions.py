@@ -1098,7 +1098,7 @@ class _State:
 
 
 class Builder:
-    """Makes one function; `choose` is a random.Random, or hypothesis' own."""
+    """Makes one function; `choose` is a random.Random."""
 
     def __init__(self, choose: random.Random, largest: int) -> None:
         self.choose = choose

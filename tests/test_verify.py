@@ -128,7 +128,9 @@ def test_draws_where_f_is_not_finite_are_replaced() -> None:
         ("def f(x): return x @ x", {}),
     ],
 )
-def test_domain(cell: str, needed: dict[str, str]) -> None:
+@pytest.mark.parametrize("validates", [True, False])  # as torch's compiler leaves it, once it is loaded
+def test_domain(cell: str, needed: dict[str, str], validates: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", validates)
     asked = subject(cell)
     assert domain_of(asked, find_shapes(asked, Options()), {}, Options()) == needed
 

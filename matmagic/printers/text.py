@@ -71,7 +71,7 @@ from .levels import (
     near,
     scientific,
 )
-from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, joined, places, text_name, text_size
+from .names import SUBSCRIPTS, SUPERSCRIPTS, by_columns, joined, places, split, text_name, text_size
 
 RAISED = {"ᵀ", *SUPERSCRIPTS.values()}
 
@@ -258,16 +258,22 @@ def _part(math: Entry | Rows | Column | At) -> str:
         case At(of=Called(function="eigenvalues", args=(of,)), indices=(k,)):
             return f"λ{subscript(text_size(k))}({text(of)})"
         case At(of=of, indices=indices):
-            base = "δ" if isinstance(of, Identity) else at_least(of, ATOM)
-            whole = base.isalpha() or (isinstance(of, Called | Over) and base.endswith(")"))
-            return f"{base if whole or base[0] == '(' else f'({base})'}{_indices(indices)}"
+            return f"{'δ' if isinstance(of, Identity) else _with_index(of)}{_indices(indices)}"
         case Entry(of=of, positions=positions):
-            return f"{at_least(of, ATOM)}{subscript(','.join(text_size(plus(k, 1)) for k in positions))}"
+            return f"{_with_index(of)}{subscript(','.join(text_size(plus(k, 1)) for k in positions))}"
         case Column(of=Called(args=(of,)), position=k):
             return f"q{subscript(text_size(plus(k, 1)))}({text(of)})"
         case Rows(of=of):
             return f"{at_least(of, ATOM)}_{{{places(math, text_size)}{',:' if rank(of) == 2 else ''}}}"
     raise TypeError(type(math.of).__name__)
+
+
+def _with_index(math: Math) -> str:
+    """What an index is put to: x, (x₁), (x + y)."""
+    base = at_least(math, ATOM)
+    named = isinstance(math, Symbol) and not split(math.name)[1]
+    whole = named or base[0] == "(" or (isinstance(math, Called | Over) and base.endswith(")"))
+    return base if whole else f"({base})"
 
 
 def _indices(indices: Sequence[Size]) -> str:

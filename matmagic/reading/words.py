@@ -104,7 +104,7 @@ class Words(Cursor):
         if function and self.is_called(piece):
             if not self.meaning(piece):
                 return "function"
-            if after.text == "(" and after.spaced:  # λ (x + y) is a product
+            if self.next(self.bracket_at(piece)).spaced:  # λ (x + y) is a product
                 return "name"
             return ("name", "function")[self.once(piece, f"{piece} as the argument {piece}", f"{piece} as a function")]
         if self.meaning(piece):
@@ -121,14 +121,18 @@ class Words(Cursor):
 
     def is_bracketed(self, piece: str) -> bool:
         """Whether brackets follow, after an index or a power."""
+        return self.bracket_at(piece) > 0
+
+    def bracket_at(self, piece: str) -> int:
+        """How many tokens further brackets follow; 0 where none do."""
         at = 1
         if piece in MARKED and (self.next(1).text != "_" or self.next(3).text not in MARKED[piece]):
-            return False
+            return 0
         marks = ("_",) if piece in LETTERED and piece != "ψ" else ("_", "^")
         while self.next(at).text in marks and self.next(at).kind == "symbol":
             at += 1
             if self.next(at).text == "⊙":
-                return False
+                return 0
             if self.next(at).text in ("{", "("):
                 depth = 0
                 while True:
@@ -139,4 +143,4 @@ class Words(Cursor):
                         break
             else:
                 at += 1
-        return self.next(at).text in ("(", "[", "{") and self.next(at).kind == "symbol"
+        return at if self.next(at).text in ("(", "[", "{") and self.next(at).kind == "symbol" else 0
