@@ -7,6 +7,13 @@ Bugs of matmagic are other exceptions and keep their traceback.
 
 from __future__ import annotations
 
+import os
+import sysconfig
+import traceback
+
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")
+_INSTALLED = tuple(os.path.join(sysconfig.get_path(kind), "") for kind in ("stdlib", "purelib", "platlib"))
+
 
 class MatmagicError(Exception):
     """A message for the user, complete in itself.
@@ -61,3 +68,12 @@ class TraceError(MatmagicError):
 
 class IdentityError(MatmagicError):
     """A row for the registry that is not right, or a file of rows that can't be read."""
+
+
+def place_of_ours(error: Exception) -> str | None:
+    """ "printers/text.py, line 12": where matmagic, and no function of the user's that it called, raised an error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
+    if not ours or not all(frame.filename.startswith((_PACKAGE, *_INSTALLED)) for frame in frames):
+        return None
+    return f"{ours[-1].filename.removeprefix(_PACKAGE)}, line {ours[-1].lineno}"

@@ -20,7 +20,7 @@ from .checking import Check, with_implied_order
 from .derivative import Derivative
 from .domains import domain_of
 from .effects import effects
-from .errors import OptionError
+from .errors import MatmagicError, OptionError, place_of_ours
 from .grading import Grade
 from .notation import Math
 from .options import Options, nearest, parse_assume, parse_names, parse_shapes
@@ -31,6 +31,7 @@ from .remarks import Note
 from .remembering import remembered
 from .shapes import find_shapes, shape_text
 from .state import leave_no_trace
+from .trace import Trace
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,8 @@ def check(subject: Subject, options: Options) -> Report:
         with question.explained():
             question.confirm_backward_style()
             traced, limits = question.trace()
-            statement = question.statement(traced)
-            derivatives = question.derivatives(traced)
+            statement, derivatives, failed = _found(question, traced)
+            limits += failed
             claims = question.grades(derivatives)
             notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
             if options.remember is not None:
@@ -171,6 +172,20 @@ def check(subject: Subject, options: Options) -> Report:
         options.text,
         subject.function,
     )
+
+
+def _found(question: Check, traced: Trace | None) -> tuple[Math | None, list[Derivative], list[Note]]:
+    """f and its derivatives; autograd's without formulas where an error of ours comes between, which a Note tells."""
+    try:
+        return question.statement(traced), question.derivatives(traced), []
+    except MatmagicError:
+        raise
+    except Exception as error:
+        place = place_of_ours(error)
+        if traced is None or place is None:
+            raise
+        said = f"no formula, since matmagic itself failed at {place}: {type(error).__name__}; please report this function"
+    return None, question.derivatives(None), [Note("limit", said)]
 
 
 def _options(options: Mapping[str, Any]) -> Options:

@@ -142,7 +142,7 @@ def _cancels(node: Sum, axis: int) -> bool:
     rest = [k for k in range(len(node.shape)) if k != axis]
     shape = [node.shape[k] for k in rest]
     summed = [(c, product([(term, range(len(node.shape)))], shape, rest)) for c, term in node.terms]
-    summed = [(c, sums_to_one(s) or s) for c, s in summed]
+    summed = [(c, sums_to_zero(s) or sums_to_one(s) or s) for c, s in summed]
     return not _collected((c * d, t) for c, s in summed for d, t in (s.terms if isinstance(s, Sum) else ((1, s),)))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 import torch
 
-from matmagic import capture
+from matmagic import capture, derivative
 from matmagic.errors import OptionError, ResultError
 from matmagic.options import Options
 from matmagic.report import Report, check, gradcheck
@@ -246,3 +247,19 @@ def test_functions_of_tall_matrices_are_followed_at_sizes_of_their_own(body: str
     exec(f"def f(X): {body}", names)
     truth = torch.autograd.grad(names["f"](X), X)[0]  # type: ignore[operator]
     assert torch.allclose(eval(report["X"].code, {"torch": torch, "X": X.detach()}), truth, rtol=1e-8)
+
+
+@pytest.mark.parametrize("step", ["matched", "formulas", "statement"])
+def test_an_error_of_ours_leaves_autograds_derivative(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own: dict[str, Any] = {}
+    exec(compile("def fails(*_, **__): raise KeyError", derivative.__file__, "exec"), own)
+    monkeypatch.setattr(derivative, step, own["fails"])
+    report = checked("def f(x, A): return x @ A @ x")
+    assert [d.code for d in report] == [None, None] and all(d.verdict.ok for d in report)
+    (limit,) = [note.text for note in report.notes if note.kind == "limit"]
+    assert "matmagic itself failed at derivative.py, line" in limit and "KeyError" in limit
+
+
+def test_an_error_of_the_users_stays_theirs() -> None:
+    with pytest.raises(KeyError, match="beta"):
+        checked("def f(x):\n    return x @ x * {}['beta']", shapes={"x": "n"})
