@@ -24,6 +24,7 @@ from .calling import float64
 from .canonical import is_symmetric
 from .clashes import distinct
 from .compositions import standard
+from .definite import DEFINITE, is_definite
 from .differentiate import differentiate
 from .expr import Call, Node, add, basis, product
 from .expr import transpose as turned
@@ -155,6 +156,11 @@ class Match:
         shorter = {condition: notation(written_out(row.read(code))) for condition, code in row.simpler.items()}
         return tuple((self._said(condition), latex(math), text(math)) for condition, math in shorter.items())
 
+    @property
+    def conditions_said(self) -> tuple[str, ...]:
+        """The conditions, each with what here is known to fulfil it."""
+        return tuple(map(self._said, self.conditions))
+
     def _said(self, condition: str) -> str:
         """ "A symmetric", and that what stands for A is, where its structure or a declared property says so."""
         names, _, prop = condition.rpartition(" ")
@@ -167,7 +173,8 @@ class Match:
 
     def _is(self, name: str, prop: str) -> bool:
         """Whether what stands for a symbol has a property, by its structure or because it was declared."""
-        alike = prop == "symmetric" and is_symmetric(simplify(self.bound.bindings[name], self.symmetric))
+        part = simplify(self.bound.bindings[name], self.symmetric)
+        alike = (prop == "symmetric" and is_symmetric(part)) or (prop == DEFINITE and is_definite(part, self.assumed))
         return alike or all(has(self.assumed, *one) for one in self.bound.properties([f"{name} {prop}"]))
 
     @cached_property
@@ -218,6 +225,7 @@ class ByEntries:
     pattern_text: str
     source: str = "definition"
     conditions: tuple[str, ...] = ()
+    conditions_said: tuple[str, ...] = ()
     bindings: Mapping[str, str] = field(default_factory=dict)
     bindings_text: str = ""
     factor_text: str = ""

@@ -106,7 +106,7 @@ def _rule(match: Match | ByEntries) -> list[str]:
     lines.append(f'<span style="font-size:1.2em">{typeset.svg(match.pattern_latex, match.pattern_text)}</span>')
     if match.bindings_text:
         lines.append(f"with {escape(match.bindings_text)}")
-    lines += [f"for {escape(condition)}" for condition in match.conditions]
+    lines += [f"for {escape(condition)}" for condition in match.conditions_said]
     for condition, latex, text in match.simpler:
         lines.append(f"if {escape(condition)}: {typeset.svg(latex, text, inline=True)}")
     return lines

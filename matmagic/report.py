@@ -184,7 +184,9 @@ def _found(question: Check, traced: Trace | None) -> tuple[Math | None, list[Der
         place = place_of_ours(error)
         if traced is None or place is None:
             raise
-        said = f"no formula, since matmagic itself failed at {place}: {type(error).__name__}; please report this function"
+        said = (
+            f"no formula, since matmagic itself failed at {place}: {type(error).__name__}; please report this function"
+        )
     return None, question.derivatives(None), [Note("limit", said)]
 
 
