@@ -28,7 +28,7 @@ def function_of(seed: int, number: int) -> RandomFunction:
 
 
 def shown(found: Found, place: str) -> str:
-    lines = [f"--- {place}  {found.seconds:.2f} s", str(found.made), *found.wrong, *found.limits]
+    lines = [f"--- {place}  {found.seconds:.2f} s", str(found.made), *found.wrong, *found.unread, *found.limits]
     return "\n".join(lines)
 
 
@@ -50,7 +50,7 @@ def many(seed: int, count: int, first: int) -> Tally:
         found = found_of(function_of(seed, number))
         places[id(found)] = f"{seed}/{number}"
         tally.add(found)
-        if found.wrong:
+        if found.wrong or found.unread:
             print(shown(found, places[id(found)]), flush=True)
         if (number - first + 1) % 250 == 0:
             print(f"[{time.monotonic() - start:.0f} s] {tally}", flush=True)
