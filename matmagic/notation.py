@@ -231,6 +231,7 @@ class Labelled(Math):
 
     labels: Math
     shape: tuple[Size, ...]
+    sized: bool = False
 
 
 @dataclass(frozen=True)

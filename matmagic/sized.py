@@ -54,7 +54,7 @@ from .notation import (
 from .printers.levels import beside, compared
 from .writing import constant_of
 
-MARKED = (Ones, Identity, SumOver, Over, Zero, Unit)  # what can have its size written, the usual ones first
+MARKED = (Ones, Identity, SumOver, Over, Zero, Unit, Labelled)  # what can have its size written, the usual ones first
 
 
 @dataclass(eq=False)
@@ -151,12 +151,10 @@ class _Reader:
             length.root.known = True
         self.settle()
         for length, a, b in self.products:
-            fits = [
-                shape
-                for shape in self.stacked
-                if sorted(self.sizes(*shape), key=str) == sorted(self.sizes(a, b), key=str)
-            ]
-            if fits and length.root.known and self.sizes(*fits[0]) == self.sizes(b, a):  # a reader takes the first
+            sizes = sorted(self.sizes(a, b), key=str)
+            fits = [shape for shape in self.stacked if sorted(self.sizes(*shape), key=str) == sizes]
+            guessed = length.root.known and not a.root.known and not b.root.known
+            if fits and guessed and self.sizes(*fits[0]) == self.sizes(b, a):  # a reader takes the first
                 self.unify(a, fits[0][1])
                 self.unify(b, fits[0][0])
         for rows, columns in self.square:
@@ -327,7 +325,8 @@ class _Reader:
             case Over(index=letter, size=size, args=args, vector=vector):
                 length = self.open_length(math, size)
                 self.bound([letter], [length], args)
-                return (length, ONE) if vector else SCALAR
+                inside = length.root is not length or length.known  # what is outside doesn't say how far it runs
+                return (length if inside else Length(size), ONE) if vector else SCALAR
             case Rows(of=Identity(size=size) as of, count=count) if plus(self.last(math), 1) == size:
                 _, length = self.shape(of)
                 length.root.known = True  # it has as many rows as are needed
@@ -373,7 +372,7 @@ class _Reader:
         """e_y and onehot(y), as long as what the label was found in."""
         inner = math.labels
         chosen = isinstance(inner, Called) and inner.function in ("argmax", "argmin")
-        length = Length(sizes[-1])
+        length = self.open_length(math, sizes[-1]) if len(sizes) == 2 and not chosen else Length(sizes[-1])
         if chosen and isinstance(inner, Called):
             length = self.shape(inner.args[0])[len(sizes) - 1]
         return (labels[0], length) if len(sizes) == 2 else (length, ONE)

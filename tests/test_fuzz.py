@@ -158,6 +158,38 @@ FOUND = {  # source, shapes, assumptions
         "u: m, z: m, y: n",
         {},
     ),
+    "a softmax over an index that only δ has": (
+        """def f(C, y, idx):
+    return torch.flip(F.cross_entropy(torch.diag(C @ y), idx, reduction='none'), dims=[0])""",
+        "C: n n, y: n, idx: n",
+        {"idx": "index<n"},
+    ),
+    "a Kronecker product with a cut identity": (
+        """def f(u, w):
+    z = torch.zeros_like(u)
+    z[:-1] = torch.abs(u)[1:] ** 2
+    return torch.einsum('i,j,k->ijk', z, torch.cummax(w, 0).values, u).sum(-1)""",
+        "u: m, w: n",
+        {},
+    ),
+    "ones inside vec": (
+        "def f(A, B, z): return A.mean(0).softmax(0).unsqueeze(1) + F.log_softmax((B * z).diagonal(), dim=0)",
+        "A: d m, B: n n, z: n",
+        {},
+    ),
+    "the number of classes": (
+        """def f(target, A, x):
+    return (1 + torch.norm(torch.zeros(len(x)).index_add(0, target, A @ x))).sqrt()""",
+        "target: m, A: m n, x: n",
+        {"target": "index<n"},
+    ),
+    "a triangle of a matrix that isn't square": (
+        """def f(u, B):
+    r = torch.triu(torch.column_stack([u, B])).transpose(0, 1)
+    return r.sigmoid().max()""",
+        "u: n, B: n n",
+        {},
+    ),
     "the last entry of a vector with an index": (
         "def f(d2): return torch.stack([d2[-1], d2 @ d2]).sum().abs() + d2[-1]",
         "d2: n",

@@ -232,9 +232,10 @@ def _function(math: Math) -> tuple[str, int]:
         case Triangular(of=of, offset=offset, lower=lower):
             more = f", {offset}" if offset else ""
             return rf"\operatorname{{{'tril' if lower else 'triu'}}}({latex(of)}{more})", ATOM
-        case Labelled(labels=labels):
+        case Labelled(labels=labels, shape=shape, sized=sized):
+            mark = f"_{{{latex_size(shape[-1])}}}" if sized else ""
             shown = latex(labels)
-            return rf"\operatorname{{onehot}}({shown})" if rank(labels) else f"e_{{{shown}}}", ATOM
+            return rf"\operatorname{{onehot}}{mark}({shown})" if rank(labels) else f"e_{{{shown}}}", ATOM
     raise TypeError(type(math).__name__)
 
 

@@ -218,8 +218,9 @@ def _function(math: Math) -> tuple[str, int]:
         case Triangular(of=of, offset=offset, lower=lower):
             more = f", {offset}".replace("-", "−") if offset else ""
             return f"{'tril' if lower else 'triu'}({text(of)}{more})", ATOM
-        case Labelled(labels=labels):
-            return f"onehot({text(labels)})" if rank(labels) else f"e_{{{text(labels)}}}", ATOM
+        case Labelled(labels=labels, shape=shape, sized=sized):
+            mark = subscript(text_size(shape[-1])) if sized else ""
+            return f"onehot{mark}({text(labels)})" if rank(labels) else f"e_{{{text(labels)}}}", ATOM
     raise TypeError(type(math).__name__)
 
 

@@ -102,7 +102,9 @@ class Fitting:
                     self.unify(a, columns)
                     self.unify(b, rows)
         for one, other in self.guesses:
-            self.unify(one, other)
+            if not self.too_short(one, other) and not self.too_short(other, one):
+                self.unify(one, other)
+        self.settle()
         least: dict[Unknown, int] = {}
         for dim, number in self.least:
             found = self.found(dim)
@@ -111,6 +113,11 @@ class Fitting:
         for found, number in least.items():
             found.same = number
         self.settle()
+
+    def too_short(self, dim: Dim, other: Dim) -> bool:
+        """Whether a length is known, and less than another one has to be."""
+        found = self.found(dim)
+        return isinstance(found, int) and found < self.least_of(other)
 
     def least_of(self, dim: Dim) -> int:
         """How long it is at least."""

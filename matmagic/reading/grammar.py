@@ -245,6 +245,9 @@ class Parser(Scripts):
             return Part("call", self.arguments(), f"{name}_rows" if words else name, token.place)
         if (name, words) in (("I", "0"), ("I", "1"), ("L", "exp"), ("recip", "0")):
             return Part("call", self.arguments(), name + words, token.place)
+        if name == "onehot":  # with this many columns
+            columns = Part("identity", (self.inside(mark, self.index_sum),), place=token.place)
+            return Part("product", (Part("call", self.arguments(), name, token.place), columns), place=token.place)
         if name in ("λ", "q", "u", "v"):
             position, given = self.inside(mark, self.index_sum), self.arguments()
             if name in ("u", "v"):
