@@ -190,6 +190,13 @@ FOUND = {  # source, shapes, assumptions
         "u: n, B: n n",
         {},
     ),
+    "a derivative that underflows": (
+        """def f(B):
+    h = torch.square(torch.einsum('ij,jk,ik->i', B, B, B))
+    return -torch.log_softmax(h, dim=0)[-1]""",
+        "B: m m",
+        {},
+    ),
     "the last entry of a vector with an index": (
         "def f(d2): return torch.stack([d2[-1], d2 @ d2]).sum().abs() + d2[-1]",
         "d2: n",
