@@ -20,7 +20,7 @@ from textwrap import fill, indent
 from typing import Any
 
 from .bound import Bound
-from .derivative import Match, Writer
+from .identified import Match, Writer
 from .identities import Identity, identities
 from .identities.reading import as_column
 from .options import PROPERTIES

@@ -27,7 +27,7 @@ from .claims import claim_of_option
 from .clashes import distinct
 from .compositions import composition, of_gradient
 from .cuts import PARTED, Cut, cuts, sentences
-from .derivative import ByEntries, Derivative, Formula, Match
+from .derivative import Derivative, Formula
 from .domains import property_words, reads_one_triangle, reason_for
 from .entry_forms import Entries
 from .errors import BackwardError, OptionError, ResultError, TraceError
@@ -35,6 +35,7 @@ from .evaluate import evaluate
 from .expr import Node
 from .functions import may_vanish
 from .grading import Claim, Grade, grade_claims
+from .identified import ByEntries, Match, Writer, by_entries, matched
 from .left_sides import left_side, one_entry
 from .matrix_functions import NoDerivative
 from .notation import Listed, Math, Zero, rank
@@ -235,7 +236,7 @@ class Check(Asked):
             node = forms.derived(traced, variable, order, self.symmetric, self.assume)
         except NoDerivative:
             return self.settled((variable,), None, None, None)
-        match = forms.matched(traced, variable, self.code(traced), self.symmetric, order, self.assume)
+        match = matched(traced, variable, self.code(traced), self.symmetric, order, self.assume)
         return self.settled((variable,), node, match, traced)
 
     def proved(self, names: tuple[str, ...], node: Node, traced: Trace) -> tuple[Formula | None, Verdict | None]:
@@ -272,7 +273,7 @@ class Check(Asked):
         left = left_side(self.subject.symbol, names, kind, ranks)
         if match is None and traced is not None and found is not None and isinstance(found.math, Listed):
             with suppress(ValueError):  # f has no matrix notation
-                match = forms.by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
+                match = by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
         math, code = (found.math, found.code) if found else (None, None)
         short = traced is not None and written_size(traced.node) <= LARGEST_TREE
         composed = partial(self.composed, traced, variable, node) if short and traced and node and code else None
@@ -334,9 +335,9 @@ class Check(Asked):
         held = all(entries.agree(math, own, self.sizes(own), truth) for own, truth in truths[:2])
         return math if held else known
 
-    def code(self, traced: Trace) -> forms.Writer:
+    def code(self, traced: Trace) -> Writer:
         """Writes notation as torch code in the user's names."""
-        return forms.Writer({name: own for name, (_, own) in traced.inputs.items()}, self.shapes.of)
+        return Writer({name: own for name, (_, own) in traced.inputs.items()}, self.shapes.of)
 
     def own_value(self, variable: str) -> Tensor | None:
         """The derivative at the notebook's own tensors, where it has all that f needs."""

@@ -21,7 +21,7 @@ except ImportError:  # a plain Python environment: text and HTML remain
     ipywidgets = None
 
 if TYPE_CHECKING:
-    from matmagic.derivative import ByEntries, Match
+    from matmagic.identified import ByEntries, Match
     from matmagic.report import Report
     from matmagic.trees import Piece
 

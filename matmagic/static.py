@@ -18,8 +18,9 @@ from matmagic import typeset
 from matmagic.printers.grid import grid, is_table
 
 if TYPE_CHECKING:
-    from matmagic.derivative import ByEntries, Derivative, Match
+    from matmagic.derivative import Derivative
     from matmagic.grading import Grade
+    from matmagic.identified import ByEntries, Match
     from matmagic.report import Report
     from matmagic.trees import Piece
 

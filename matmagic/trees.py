@@ -19,11 +19,12 @@ from torch import Tensor
 from .calling import float64
 from .clashes import distinct
 from .compositions import Use
-from .derivative import Formula, Match, Writer
+from .derivative import Formula
 from .differential import differential
 from .differentiate import differentiate
 from .evaluate import evaluate
 from .expr import Leaf, Node, leaf, number
+from .identified import Match, Writer
 from .left_sides import index_of
 from .lengths import Size
 from .notation import Apply, Called, Increment, Math, Plus, Quotient, Symbol, mapped, rank

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from matmagic.calling import float64
 from matmagic.canonical import key
-from matmagic.derivative import Formula, Match, Writer, derived, formulas, matched
+from matmagic.derivative import Formula, derived, formulas
 from matmagic.derivative import statement as statement_of
 from matmagic.differentiate import differentiate
 from matmagic.evaluate import evaluate
 from matmagic.expr import Node, permute
+from matmagic.identified import Match, Writer, matched
 from matmagic.notation import Math
 from matmagic.sizes import followed
 from matmagic.trace import Trace, trace

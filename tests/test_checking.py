@@ -249,7 +249,7 @@ def test_functions_of_tall_matrices_are_followed_at_sizes_of_their_own(body: str
     assert torch.allclose(eval(report["X"].code, {"torch": torch, "X": X.detach()}), truth, rtol=1e-8)
 
 
-@pytest.mark.parametrize("step", ["matched", "formulas", "statement"])
+@pytest.mark.parametrize("step", ["derived", "formulas", "statement"])
 def test_an_error_of_ours_leaves_autograds_derivative(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     own: dict[str, Any] = {}
     exec(compile("def fails(*_, **__): raise KeyError", derivative.__file__, "exec"), own)

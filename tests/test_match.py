@@ -8,8 +8,8 @@ import pytest
 import torch
 from corefixtures import difference, match_of, run_code, squeezed, traced, writer, written
 
-from matmagic.derivative import matched
 from matmagic.expr import Leaf, Node, Product, Sum, add, leaf, product, transpose
+from matmagic.identified import matched
 from matmagic.identities import Identity, identities
 from matmagic.match import match
 from matmagic.report import gradcheck

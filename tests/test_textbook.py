@@ -13,7 +13,7 @@ import pytest
 from corefixtures import traced, writer, written
 
 from matmagic.compositions import composition
-from matmagic.derivative import matched
+from matmagic.identified import matched
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

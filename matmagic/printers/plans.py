@@ -75,7 +75,29 @@ def _cheaper(math: Math) -> Math:
             return _trace(of)
         case DiagonalOf(of=of):
             return _diagonal(of)
+        case Plus(parts=(one, other)):
+            return _led_out(one, other) or math
     return math
+
+
+def _led_out(one: Math, other: Math) -> Math | None:
+    """S⁻¹ u vᵀ − S⁻¹ as S⁻¹(u vᵀ − I), which is solved with S once and inverts nothing."""
+    led, whole = _parted(one), _parted(other)
+    if isinstance(led[1], Inverse):
+        led, whole = whole, led
+    (scalars, outer), (factors, inverse) = led, whole
+    match outer, inverse:
+        case Chain(parts=(Chain(parts=(first, *rest)), Transpose() as row)), Inverse(of=Symbol(shape=(size, _))) if (
+            first == inverse and rank(rest[-1]) == 1
+        ):
+            left, right = _times(scalars, Chain((chain(rest), row))), _times(factors, Identity(size))
+            return Chain((inverse, Plus((left, right))))
+    return None
+
+
+def _parted(math: Math) -> tuple[tuple[Math, ...], Math]:
+    """The scalars of a term, and the rest of it."""
+    return (math.parts[:-1], math.parts[-1]) if isinstance(math, Times) else ((), math)
 
 
 # ---- sums and scalars ---------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ with every part that is used twice.  Python evaluates from left to right, so the
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
@@ -43,23 +42,18 @@ LETTERS = {  # what a part is called, by the function it calls
 FREE = ("u", "v", "w", "z", "q", "g", "h", "k")
 
 
-LONG = 400  # characters; shorter code repeats products, which then read as in the formula
-SOLVED = re.compile(r"torch\.(linalg\.(?!\w*norm|diagonal)|matrix_exp)")  # how a part begins that is never repeated
+LONG = 400  # characters; shorter code repeats its parts, and uses no names but the user's
 
 
 def one_expression(code: str, costly: Collection[str] | None = None, longest: int = LONG) -> str:
-    """Code with what is costly named where it stands first: what contains one of these parts, or an @.
+    """Long code with what is costly named where it stands first: what contains one of these parts, or an @.
 
-    Short code names inverses, solutions and the like only.
-
-    >>> one_expression("torch.linalg.inv(X) @ A @ torch.linalg.inv(X)", {"torch.linalg.inv(X)"})
+    >>> one_expression("torch.linalg.inv(X) @ A @ torch.linalg.inv(X)", {"torch.linalg.inv(X)"}, longest=40)
     '(P := torch.linalg.inv(X)) @ A @ P'
-    >>> one_expression("A @ x * (A @ x)", {"A @ x"})
-    'A @ x * (A @ x)'
+    >>> one_expression("torch.linalg.inv(X) @ A @ torch.linalg.inv(X)", {"torch.linalg.inv(X)"})
+    'torch.linalg.inv(X) @ A @ torch.linalg.inv(X)'
     """
-    if len(code) <= longest:
-        costly = [text for text in costly or () if SOLVED.match(text)]
-    if costly is not None and not costly:
+    if len(code) <= longest or (costly is not None and not costly):
         return code
     try:
         parts = _Parts(code, lambda part, text: isinstance(part, ast.MatMult) if costly is None else text in costly)

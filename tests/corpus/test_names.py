@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from matmagic.canonical import pattern
-from matmagic.derivative import Match
 from matmagic.expr import Leaf
+from matmagic.identified import Match
 from matmagic.report import Report
 
 from .cases import asked, draws, float64, load
