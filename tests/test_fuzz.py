@@ -91,7 +91,7 @@ def test_the_functions_run_at_every_size() -> None:
 
 # ---- what the fuzzer found, mended ------------------------------------------------------------------------------------
 
-FOUND = {  # source, shapes, assumptions
+FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
     "a function of a zero matrix": (
         """def f(x, C, B, W):
     m = W.shape[1]
@@ -197,6 +197,24 @@ FOUND = {  # source, shapes, assumptions
         "B: m m",
         {},
     ),
+    "a second derivative without a factor": (
+        "def f(A, y, v): return (A - torch.outer(y, v).mean(1, keepdim=True)).var()",
+        "A: m 2, y: m, v: 2",
+        {},
+        2,
+    ),
+    "an eigenvector, the last of d": (
+        "def f(S): return torch.linalg.eigvalsh(S)[-1]",
+        "S: d d",
+        {"S": "positive-definite"},
+    ),
+    "a name that starts as an index": (
+        """def f(t, C, W, x, idx):
+    d1 = C[:, None, :] - W[None, :, :]
+    return ((t * torch.exp(-(d1 ** 2).sum(-1) / 2) @ x - C.T.index_select(0, idx).sum(0)) ** 2).mean()""",
+        "t: , C: d n, W: m n, x: m, idx: d",
+        {"idx": "index<n"},
+    ),
     "the last entry of a vector with an index": (
         "def f(d2): return torch.stack([d2[-1], d2 @ d2]).sum().abs() + d2[-1]",
         "d2: n",
@@ -207,9 +225,9 @@ FOUND = {  # source, shapes, assumptions
 
 @pytest.mark.parametrize("name", FOUND)
 def test_what_was_found_stays_mended(name: str) -> None:
-    source, shapes, assume = FOUND[name]
+    source, shapes, assume, *order = FOUND[name]
     sizes = {n: tuple(map(_size, own.split())) for n, own in (part.split(":") for part in shapes.split(", "))}
-    found = found_of(RandomFunction(source, sizes, assume, ()))
+    found = found_of(RandomFunction(source, sizes, assume, (), *order))
     assert not found.wrong and not found.unread, [*found.wrong, *found.unread]
 
 

@@ -374,7 +374,7 @@ def _indexed(math: Indexed) -> str:
     names = {label: INDICES[k] for k, (label, _) in enumerate(math.sizes)}
     summed = [names[label] for label, _ in math.sizes if label not in math.out]
     body = " ".join(_factor(f, [names[label] for label in labels]) for f, labels in math.factors)
-    return (rf"\sum_{{{','.join(summed)}}} " if summed else "") + body
+    return (rf"\sum_{{{','.join(summed)}}} " if summed else "") + (body or "1")
 
 
 def _factor(factor: Math, indices: list[str]) -> str:

@@ -332,7 +332,7 @@ def _indexed(math: Indexed) -> str:
     names = {label: INDICES[k] for k, (label, _) in enumerate(math.sizes)}
     summed = "".join(names[label] for label, _ in math.sizes if label not in math.out)
     body = " ".join(_factor(f, "".join(names[label] for label in labels)) for f, labels in math.factors)
-    return (f"Σ_{summed} " if summed else "") + body
+    return (f"Σ_{summed} " if summed else "") + (body or "1")
 
 
 def _factor(factor: Math, indices: str) -> str:

@@ -12,7 +12,7 @@ from .tokens import Token
 from .tree import Part, Unread
 
 LONGEST_WORD = 60
-MARKED = {"I": ("0", "1"), "L": ("exp",), **dict.fromkeys("quv", (*"123456789", "n", "m", "k"))}  # need an index
+MARKED = {"I": ("0", "1"), "L": ("exp",), **dict.fromkeys("quv", tuple("123456789"))}  # need an index
 MARKS = ("d", "δ", "Δ")  # of increments
 
 
@@ -60,6 +60,8 @@ class Words(Cursor):
         if len(token.text) > LONGEST_WORD:
             raise Unread(f"a word of {len(token.text)} letters", token.place)
         ways = self.known.splits(token.text, indices)
+        if ways and self.known.named(token.text, ""):  # idx is no product with an index i
+            ways = [way for way in ways if all(self.known.named(piece, "") for piece in way)]
         return [tuple(self.known.spelled.get(piece, piece) for piece in way) for way in ways]
 
     def meaning(self, stem: str) -> bool:
@@ -119,6 +121,10 @@ class Words(Cursor):
     def is_entrywise_power(self) -> bool:
         return [self.next(k).text for k in (1, 2)] == ["^", "⊙"]
 
+    def is_mark(self, piece: str, index: str) -> bool:
+        """Whether it says which one of several is meant: q₁(S), q_n(S)."""
+        return index in MARKED[piece] or (piece in "quv" and self.known.size(index, "") is not None)
+
     def is_bracketed(self, piece: str) -> bool:
         """Whether brackets follow, after an index or a power."""
         return self.bracket_at(piece) > 0
@@ -126,7 +132,7 @@ class Words(Cursor):
     def bracket_at(self, piece: str) -> int:
         """How many tokens further brackets follow; 0 where none do."""
         at = 1
-        if piece in MARKED and (self.next(1).text != "_" or self.next(3).text not in MARKED[piece]):
+        if piece in MARKED and not (self.next(1).text == "_" and self.is_mark(piece, self.next(3).text)):
             return 0
         marks = ("_",) if piece in LETTERED and piece != "ψ" else ("_", "^")
         while self.next(at).text in marks and self.next(at).kind == "symbol":
