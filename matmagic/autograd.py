@@ -20,7 +20,7 @@ from torch.autograd.function import BackwardCFunction
 
 from .calling import call
 from .capture import Subject
-from .errors import BackwardError, ResultError
+from .errors import BackwardError, ResultError, first_line
 
 DIFFERENCES = 1e-6  # relative, central differences against autograd
 EPS = torch.finfo(torch.float64).eps
@@ -60,7 +60,7 @@ def _grad(value: Tensor, variable: Tensor, **options: Any) -> tuple[Tensor | Non
     try:
         return torch.autograd.grad(value, variable, **options)
     except RuntimeError as error:
-        reason = str(error).split(". ")[0].splitlines()[0]
+        reason = first_line(error).split(". ")[0]
         found = re.search(r"[Ff]unction (\w+)Backward returned an (?:invalid|incorrect)(.*)", reason)
         if found and (shapes := re.search(r"index (\d+) - got (\[.*?\]) but expected .*?(\[.*?\])", found[2])):
             place = f"its {_nth(int(shapes[1]))} input, which has shape {shapes[3]}"

@@ -12,7 +12,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -64,11 +64,12 @@ def within_size(subject: Subject, shapes: Shapes, assume: Mapping[str, str], opt
     notes, sizes = [], sizes_for(shapes, 0)
     counts = {n: math.prod(sizes[t] if isinstance(t, str) else t for t in shape) for n, shape in shapes.of.items()}
     _refuse(counts)
-    entries, rows = _entries(subject, inputs_at(shapes, sizes, assume, options.seed), options.order)
+    variables = options.wrt or subject.parameters
+    entries, rows = _entries(subject, inputs_at(shapes, sizes, assume, options.seed), options.order, variables)
     if entries > MOST or rows > MOST_ROWS:
         taken = f"{entries:,} entries, {_size(8 * entries)}"
         raise TooLarge(f"a derivative of {subject.name} has {taken} at these sizes", _LETTERS)
-    if shapes.values and _entries(subject, shapes.values, options.order)[0] > MOST // 10:
+    if shapes.values and _entries(subject, shapes.values, options.order, variables)[0] > MOST // 10:
         shapes = replace(shapes, values={n: t for n, t in shapes.values.items() if not t.is_floating_point()})
         notes.append(Note("limit", "derivatives at the notebook's values are too large to be checked there"))
     if entries > MANY and options.trials > 2:
@@ -78,9 +79,12 @@ def within_size(subject: Subject, shapes: Shapes, assume: Mapping[str, str], opt
     return shapes, options, notes
 
 
-def _entries(subject: Subject, inputs: Mapping[str, Tensor], order: int) -> tuple[int, int]:
-    """Of the largest derivative at these inputs, and of f's value; 0 where f fails there."""
-    largest: int = max((t.numel() for t in inputs.values() if t.is_floating_point()), default=0)
+def _entries(subject: Subject, inputs: Mapping[str, Tensor], order: int, variables: Collection[str]) -> tuple[int, int]:
+    """Of the largest derivative by one of these at these inputs, and of f's value; 0 where f fails there."""
+    own = [
+        t for name, t in inputs.items() if name.partition(".")[0].partition("[")[0] in variables or name in variables
+    ]
+    largest: int = max((t.numel() for t in own if t.is_floating_point()), default=0)
     try:
         value = call(subject, copies(inputs))
     except MemoryError:
@@ -134,7 +138,7 @@ class within_memory:
 
     def letters(self) -> str:
         """x=n A=n,m"""
-        return " ".join(f"{name}=n" for name in self.subject.parameters) or "x=n"
+        return " ".join(f"{name}={'n,m' if name[:1].isupper() else 'n'}" for name in self.subject.parameters) or "x=n"
 
 
 def _wanted(error: BaseException) -> str | None:

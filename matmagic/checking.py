@@ -30,7 +30,7 @@ from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import Derivative, Formula
 from .domains import property_words, reads_one_triangle, reason_for
 from .entry_forms import Entries
-from .errors import BackwardError, OptionError, ResultError, TraceError
+from .errors import BackwardError, OptionError, ResultError, TraceError, first_line
 from .evaluate import evaluate
 from .expr import Node
 from .functions import may_vanish
@@ -222,7 +222,7 @@ class Check(Asked):
                 if self.options.wrt or self.subject.returned_grads:
                     raise
                 refused = refused or error
-                self.refused[name] = str(error).splitlines()[0].removeprefix("ResultError: ")
+                self.refused[name] = first_line(error)
         if refused is not None and not found:
             raise refused
         return found

@@ -54,7 +54,9 @@ def is_semidefinite(node: Node, assumed: Mapping[str, str]) -> bool:
     first, last = (next((f for f in matrices if axis in f[1]), None) for axis in (0, 1))
     if first is None or last is None or not _mirrored(first, last):
         return False
-    middle = [f for f in matrices if f not in (first, last)]
+    middle = [*matrices]
+    middle.remove(first)
+    middle.remove(last)
     left, right = (tuple(label for label in own if label not in (0, 1)) for _, own in (first, last))
     if not middle:
         return left == right

@@ -215,8 +215,10 @@ class Derivative:
 
 
 def _rounded(numbers: Any) -> str:
-    """Nested lists of numbers to four places, on one line."""
-    return f"[{', '.join(map(_rounded, numbers))}]" if isinstance(numbers, list) else f"{numbers:.4f}"
+    """Nested lists of numbers to four places, or four digits of small ones, on one line."""
+    if isinstance(numbers, list):
+        return f"[{', '.join(map(_rounded, numbers))}]"
+    return f"{numbers:.4g}" if 0 < abs(numbers) < 0.1 else f"{numbers:.4f}"
 
 
 # ---- the formula --------------------------------------------------------------------------------------------------

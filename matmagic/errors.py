@@ -70,6 +70,12 @@ class IdentityError(MatmagicError):
     """A row for the registry that is not right, or a file of rows that can't be read."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line: that of a MatmagicError without its kind, the kind of one that says nothing."""
+    said = error.message if isinstance(error, MatmagicError) else str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
+
+
 def place_of_ours(error: Exception) -> str | None:
     """ "printers/text.py, line 12": where matmagic, and no function of the user's that it called, raised an error."""
     frames = traceback.extract_tb(error.__traceback__)

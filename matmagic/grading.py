@@ -23,7 +23,7 @@ from .calling import Float64, call, float64, replacements
 from .capture import Subject
 from .conditions import SCALABLE, condition_for, condition_words, size_order_for, spelled
 from .counterexamples import counterexample, fails_at
-from .errors import MatmagicError, OptionError, ResultError
+from .errors import MatmagicError, OptionError, ResultError, first_line
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
 from .shapes import Shapes, sizes_for
@@ -284,8 +284,7 @@ def _not_evaluated(grading: _Grading, error: Exception) -> Grade:
 
 def _raised(grading: _Grading, error: Exception, more: str) -> Grade:
     """A claim whose shapes don't fit each other."""
-    message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return _wrong(grading, Reason("shape/layout", f"its shapes don't fit ({message})"), more=more)
+    return _wrong(grading, Reason("shape/layout", f"its shapes don't fit ({first_line(error)})"), more=more)
 
 
 def _agreement_at(grading: _Grading, sizes: Callable[[int], dict[str, int]]) -> bool | None:

@@ -189,6 +189,8 @@ def _chain(node: Node) -> list[Node] | None:
         return None
     if len(set(node.sizes)) != 1 or any(len(labels) != 2 for _, labels in node.factors):
         return None
+    if any(uses != 2 for uses in uses_of(node).values()):  # B ⊙ B ⊙ B
+        return None
     left = list(node.factors)
     at, parts = 0, []
     while left:

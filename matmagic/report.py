@@ -159,7 +159,8 @@ def check(subject: Subject, options: Options) -> Report:
             notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
             if options.remember is not None:
                 notes += tuple(remembered(options.remember, question, traced, derivatives, claims))
-            notes += (*large, *slow, *effects(subject, kept.moved()))
+            moved = kept.moved()
+    notes += (*large, *slow, *effects(subject, moved, kept.moved()))
     shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
     return Report(
         subject.name,

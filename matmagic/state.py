@@ -141,6 +141,10 @@ def _settings() -> Iterator[Callable[[], object]]:
         if module in sys.modules and (torch is not None or module != "torch"):
             yield _setting(getattr(sys.modules[module], read), getattr(sys.modules[module], write))
     yield _setting(os.getcwd, os.chdir)
+    if sys.platform == "linux":
+        import resource
+
+        yield _setting(partial(resource.getrlimit, resource.RLIMIT_AS), partial(resource.setrlimit, resource.RLIMIT_AS))
     if "numpy" in sys.modules:
         numpy = sys.modules["numpy"]
         yield _setting(numpy.geterr, lambda before: numpy.seterr(**before))
@@ -219,6 +223,7 @@ def _tensor(name: str, tensor: Tensor) -> Iterator[Kept]:
     version = tensor._version
     grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
     numbers = None if grad is None else grad.detach().clone()
+    home = tensor.data
 
     def moved() -> list[str]:
         if values is None:
@@ -226,6 +231,8 @@ def _tensor(name: str, tensor: Tensor) -> Iterator[Kept]:
         return [] if _same(tensor.detach(), values) else [name]
 
     def restore_values() -> None:
+        if (tensor.shape, tensor.stride()) != (home.shape, home.stride()):  # t_(), unsqueeze_()
+            tensor.data = home
         if values is not None and (tensor._version != version or not _same(tensor.detach(), values)):
             tensor.data.copy_(values)
 
@@ -239,7 +246,7 @@ def _tensor(name: str, tensor: Tensor) -> Iterator[Kept]:
     yield Kept(list, restore_grad)
     if tensor.is_leaf:
         flag = tensor.requires_grad
-        yield Kept(list, lambda: tensor.requires_grad_(flag))
+        yield Kept(list, lambda: (tensor if tensor.is_leaf else tensor.detach_()).requires_grad_(flag))
 
 
 def _same(tensor: Tensor, values: Tensor) -> bool:
@@ -295,7 +302,7 @@ def _by(name: str, read: Callable[[], Any], write: Callable[[Any], object]) -> K
         try:
             return bool(now != before)
         except (ValueError, RuntimeError):  # arrays
-            return bool((now != before).any()) if hasattr(now, "any") else str(now) != str(before)
+            return bool(now.tobytes() != before.tobytes()) if hasattr(now, "tobytes") else str(now) != str(before)
 
     return Kept(lambda: [name] if moved() else [], lambda: write(before) if moved() else None)
 

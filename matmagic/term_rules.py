@@ -6,7 +6,7 @@ product of sums is multiplied out only where terms then meet and the whole gets 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from .canonical import key
@@ -72,8 +72,8 @@ def multiplied_out(node: Node) -> Node | None:
     if not isinstance(node, Sum) or len(node.terms) < 2 or not any(_has_sum(t) for _, t in node.terms):
         return None
     size = written_size(node)
-    opened = list(_opened(node.terms, node)) if size < LONGEST else []
-    if not len(node.terms) < len(opened) <= MOST_TERMS:
+    opened = _opened(node.terms) if size < LONGEST else None
+    if opened is None or not len(node.terms) < len(opened) <= MOST_TERMS:
         return None
     terms = _collected(opened)
     if len(terms) == len(opened):
@@ -95,26 +95,32 @@ def _as_sum(node: Node) -> Sum | None:
     return node if isinstance(node, Sum) and len(node.terms) > 1 else None
 
 
-def _opened(terms: Sequence[tuple[Number, Node]], whole: Node) -> Iterator[tuple[Number, Node]]:
-    """The terms multiplied out, those of sums in sums too."""
+def _opened(terms: Sequence[tuple[Number, Node]]) -> Terms | None:
+    """The terms multiplied out, those of sums in sums too; None where there are too many."""
+    found: Terms = []
     for c, term in terms:
         own = _as_sum(term)
+        inner: Terms | None = [(Fraction(1), term)]
         if own is not None:
-            yield from _opened([(c * d, t) for d, t in own.terms], whole)
+            inner = _opened(own.terms)
         elif isinstance(term, Product) and _has_sum(term):
-            yield from ((c * d, t) for d, t in distributed(term))
-        else:
-            yield c, term
+            inner = distributed(term)
+        if inner is None:
+            return None
+        found += [(c * d, t) for d, t in inner]
+    return found
 
 
-def distributed(node: Product, chosen: Node | None = None) -> Terms:
-    """The product multiplied out, by all its sums or by the chosen one; no more than MOST_TERMS + 1 terms."""
+def distributed(node: Product, chosen: Node | None = None) -> Terms | None:
+    """The product multiplied out, by all its sums or by the chosen one; None beyond MOST_TERMS terms."""
     rank = len(node.shape)
     terms: list[tuple[Number, list[Factor]]] = [(Fraction(1), [])]
     for factor, labels in node.factors:
         own = _as_sum(factor) if chosen is None or factor is chosen else None
         choices: Sequence[tuple[Number, Node]] = own.terms if own is not None else ((Fraction(1), factor),)
-        terms = [(c * d, [*done, (t, labels)]) for c, done in terms for d, t in choices][: MOST_TERMS + 1]
+        if len(terms) * len(choices) > MOST_TERMS:
+            return None
+        terms = [(c * d, [*done, (t, labels)]) for c, done in terms for d, t in choices]
     found: Terms = []
     for c, factors in terms:
         part = product(factors, node.sizes[:rank], range(rank))
@@ -158,8 +164,9 @@ def quotients_cancel(node: Node) -> Node | None:
         others = {(f.base if isinstance(f, Power) else f, own) for f, own in node.factors if f is not factor}
         if not any(own & others for own in below):
             continue
-        whole = add(distributed(node, factor), node.shape)
-        if written_size(whole) < written_size(node):
+        opened = distributed(node, factor)
+        whole = None if opened is None else add(opened, node.shape)
+        if whole is not None and written_size(whole) < written_size(node):
             return whole
     return None
 

@@ -41,6 +41,8 @@ NEITHER = [
     "B.T @ B - torch.eye(B.shape[1])",
     "P * u + P",
     "torch.outer(x, S @ x)",
+    "torch.outer(x * x, x)",
+    "(B * B).T @ B",
 ]
 
 

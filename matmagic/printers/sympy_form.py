@@ -131,6 +131,8 @@ def _symbol(math: Symbol) -> Any:
 
     if not math.shape:
         return sympy.Symbol(math.name, real=True)
+    if len(math.shape) > 2:
+        raise NotImplementedError("SymPy has no tensors with more than two axes")
     rows, columns = (*map(_size, math.shape), sympy.Integer(1))[:2]
     return sympy.MatrixSymbol(math.name, rows, columns)
 
