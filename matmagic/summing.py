@@ -25,6 +25,7 @@ from .notation import (
     Times,
     Transpose,
     Triangular,
+    rank,
 )
 from .writing import chain, folded, hadamard
 
@@ -41,6 +42,10 @@ class Term:
     def math(self) -> Math:
         """The term as one piece of notation."""
         match self.body:
+            case Times(parts=(*more, inner)) if rank(inner) and not any(map(rank, more)):
+                return self.with_inner(scalar_term(more, inner)).math()
+            case Quotient(top=top, bottom=bottom, entrywise=False) if rank(top) and not rank(bottom):
+                return self.with_inner(scalar_term([Pow(bottom, Fraction(-1), False)], top)).math()
             case Quotient(top=Num(value=value), bottom=bottom, entrywise=True):
                 scalars = replace(self, coefficient=exact(max(self.coefficient, -self.coefficient) * value), body=None)
                 whole = Quotient(scalars.math(), bottom, entrywise=True)
@@ -60,6 +65,11 @@ class Term:
         if bottom_number != 1:
             below.insert(0, Num(bottom_number))
         return Quotient(top, below[0] if len(below) == 1 else Times(tuple(below)))
+
+    def with_inner(self, inner: Term) -> Term:
+        """The term whose body is a term."""
+        coefficient = exact(self.coefficient * inner.coefficient)
+        return Term(coefficient, (*self.above, *inner.above), (*self.below, *inner.below), inner.body)
 
 
 def scalar_term(scalars: Sequence[Math], body: Math | None) -> Term:

@@ -184,7 +184,8 @@ def _function(math: Math) -> tuple[str, int]:
             return f"where({text(left)} {relation} {text(right)}, {', '.join(map(text, beside(tuple(choices))))})", ATOM
         case Apply(function="pow", args=(base, exponent)):
             mark, raised = "^⊙" if rank(base) else "^", at_least(constant_of(exponent), ATOM)
-            raised = raised if len(raised) == 1 or raised[0] == "(" else f"({raised})"
+            whole = len(raised) == 1 or (raised[0] == "(" and not isinstance(exponent, At | Entry | Rows | Transpose))
+            raised = raised if whole else f"({raised})"
             return f"{at_least(base, ATOM)}{mark}{raised}", POWER
         case Apply(function=function, args=args, spelled=True):
             return f"{SPELLED[function]}({', '.join(map(text, args))})", ATOM
