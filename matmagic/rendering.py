@@ -77,6 +77,17 @@ def with_constants(math: Math) -> Math:
     return mapped(math, lambda piece: Constant(piece.value) if isinstance(piece, Num) else piece)
 
 
+def _is_even(node: Node) -> bool:
+    """Whether all entries are one number: 0, or c 𝟏."""
+    terms = node.terms if isinstance(node, expr.Sum) else ((1, node),)
+    return all(isinstance(term, expr.Product) and not term.factors for _, term in terms)
+
+
+def _entry(node: Node) -> Number:
+    """That number."""
+    return expr.exact(sum(c for c, _ in node.terms)) if isinstance(node, expr.Sum) else Fraction(1)
+
+
 def _up_to_two(node: Node) -> tuple[Size, ...]:
     """The shape of what a function in notation is given or gives."""
     if len(node.shape) > 2:
@@ -133,6 +144,9 @@ class _Renderer:
                 return self.power(base, p)
             case expr.Call():
                 return self.call(node)
+            case expr.Elementwise(function=function, args=args) if node.shape and all(map(_is_even, args)):
+                one = expr.elementwise(function, *(expr.number(_entry(a)) for a in args))
+                return self.math(expr.product([(one, ())], node.shape, range(len(node.shape))))
             case expr.Elementwise(function="root", args=(base,)):
                 return self.power(base, Fraction(1, 2))
             case expr.Elementwise(function=function, args=args):

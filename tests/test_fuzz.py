@@ -215,6 +215,26 @@ FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
         "t: , C: d n, W: m n, x: m, idx: d",
         {"idx": "index<n"},
     ),
+    "numbers of a term and of its body": (
+        """def f(A, w, target):
+    n = w.shape[0]
+    z = torch.add(A, A, alpha=2).clone()
+    z[0] = w
+    c = z[target] - z[target].mean(1, keepdim=True)
+    return torch.log(torch.linalg.det(c @ c.T / n + 0.1 * torch.eye(n)))""",
+        "A: n n, w: n, target: n",
+        {"target": "index<n"},
+    ),
+    "an entry as an exponent": (
+        "def f(z, A, x): return (z.abs() + 1) ** (A @ x)",
+        "z: n 1, A: n m, x: m 1",
+        {},
+    ),
+    "a function of a zero vector": (
+        "def f(lam, y, A, x): return (lam ** 2 + 1) ** F.softplus(-y * (A.T @ F.mse_loss(x, x, reduction='none'))).mean()",
+        "lam: , y: d, A: 3 d, x: 3",
+        {},
+    ),
     "the last entry of a vector with an index": (
         "def f(d2): return torch.stack([d2[-1], d2 @ d2]).sum().abs() + d2[-1]",
         "d2: n",
