@@ -92,6 +92,14 @@ def test_large_tensors_of_the_notebook() -> None:
     assert report["w"].text is not None and time.perf_counter() - start < 20
 
 
+def logistic(w: Tensor) -> Tensor:
+    return torch.log1p(torch.exp(-X_LARGE[:, :12] @ w)).mean() + X_LARGE.sum() * 0
+
+
+def test_a_small_hessian_of_a_function_of_much_data() -> None:
+    assert gradcheck(logistic, shapes="w=12", order=2)["w"].verdict.ok
+
+
 @pytest.mark.parametrize("seconds", [0.05, 0.2])
 def test_slow_functions_get_fewer_draws(seconds: float) -> None:
     def f(x: Tensor) -> Tensor:

@@ -263,3 +263,14 @@ def test_an_error_of_ours_leaves_autograds_derivative(step: str, monkeypatch: py
 def test_an_error_of_the_users_stays_theirs() -> None:
     with pytest.raises(KeyError, match="beta"):
         checked("def f(x):\n    return x @ x * {}['beta']", shapes={"x": "n"})
+
+
+FOLLOWED = [  # by rows that once took them for something else
+    "def f(x, B): return (torch.linalg.inv(B**3) @ B @ x).sum()",
+    "def f(x, y, b): return y * b * (1/b + sum(x**k for k in range(1, 41)))",
+]
+
+
+@pytest.mark.parametrize("cell", FOLLOWED)
+def test_a_closed_form_for_each_variable(cell: str) -> None:
+    assert all(d.code is not None and d.verdict.ok for d in checked(cell))

@@ -169,6 +169,10 @@ EFFECTS = {  # what f does before it returns x @ x, and what the note about it s
     "next(listed)": "f changes listed: it ran",
     "next(made)": "f takes from made, which can't be given back: it ran",
     "next(counted)": "f takes from counted, which can't be given back: it ran",
+    "next(pairs)": "f takes from pairs, which can't be given back: it ran",
+    "held['b'].unsqueeze_(0)": "f changes held['b'] in place",
+    "held['c'].t_()": "f changes held['c'] in place",
+    "gaps[0] > 0": "",
     "chance.random(); noise.random()": "f changes chance, noise: it ran",
     "print('here')": "f prints: it ran",
     "torch.manual_seed(3); np.random.rand(); random.random()": "",
@@ -190,6 +194,9 @@ class Thing:
         self.count = 0
 thing, listed, counted = Thing(), iter([1.0] * 500), itertools.count()
 made = (k for k in range(500))
+pairs = zip([1.0] * 500, [2.0] * 500)
+held = {"b": torch.zeros(3), "c": torch.zeros(2, 3)}
+gaps = np.array([1.0, np.nan])
 chance, noise = random.Random(1), np.random.default_rng(1)
 """
 

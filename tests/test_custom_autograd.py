@@ -94,6 +94,7 @@ FAILING = [
         "returns shape [4, 3] for its first input, which has shape [3, 4]",
     ),
     (PRODUCT, "return y * g", "x", "the backward of Own returns an incorrect number of gradients"),
+    (PRODUCT, "raise NotImplementedError", "x", "NotImplementedError"),
 ]
 
 

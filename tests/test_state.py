@@ -90,6 +90,18 @@ def test_statistics_that_change_without_a_new_version() -> None:
     assert (norm.running_mean.tolist(), norm.num_batches_tracked.item()) == ([0, 0], 0)
 
 
+@pytest.mark.parametrize("change", ["t_", "unsqueeze_", "squeeze_", "resize_", "swapaxes_"])
+def test_changes_of_shape_in_place_are_undone(change: str) -> None:
+    own = torch.arange(6.0).reshape(1, 2, 3) if change != "t_" else torch.arange(6.0).reshape(2, 3)
+    before = own.clone()
+    arguments = {"unsqueeze_": (0,), "resize_": (2, 2), "swapaxes_": (1, 2)}.get(change, ())
+    with leave_no_trace({"own": own}):
+        getattr(own, change)(*arguments)
+        own.add_(1)
+        assert own.shape != before.shape
+    assert own.stride() == before.stride() and torch.equal(own, before)
+
+
 class Thing:
     """An object with attributes."""
 
