@@ -32,7 +32,7 @@ from .domains import property_words, reads_one_triangle, reason_for
 from .entry_forms import Entries
 from .errors import BackwardError, OptionError, ResultError, TraceError, first_line
 from .evaluate import evaluate
-from .expr import Node
+from .expr import Node, is_zero
 from .functions import may_vanish
 from .grading import Claim, Grade, grade_claims
 from .identified import ByEntries, Match, Writer, by_entries, matched
@@ -236,6 +236,8 @@ class Check(Asked):
             node = forms.derived(traced, variable, order, self.symmetric, self.assume)
         except NoDerivative:
             return self.settled((variable,), None, None, None)
+        if is_zero(node):
+            return self.settled((variable,), node, None, traced)
         match = matched(traced, variable, self.code(traced), self.symmetric, order, self.assume)
         return self.settled((variable,), node, match, traced)
 
@@ -276,7 +278,8 @@ class Check(Asked):
                 match = by_entries(kind, self.code(traced)(notation(traced.node, collect=False)))
         math, code = (found.math, found.code) if found else (None, None)
         short = traced is not None and written_size(traced.node) <= LARGEST_TREE
-        composed = partial(self.composed, traced, variable, node) if short and traced and node and code else None
+        rests = short and code and node is not None and not is_zero(node)
+        composed = partial(self.composed, traced, variable, node) if rests and traced and node else None
         value = self.own_value(variable)
         alone = Derivative(variable, kind, *left, math, code, match, verdict, value, draws=self.draws, names=self.names)
         alone = replace(alone, composed=composed) if composed and len(names) == 1 else alone

@@ -403,7 +403,9 @@ def _gates(node: Node, variable: Leaf) -> list[Node]:
             if child in active:
                 own = through[part] | {child}
                 through[child] = own & through[child] if child in through else own
-    (end,) = (part for part in parts if isinstance(part, Leaf))
+    end = next((part for part in parts if isinstance(part, Leaf)), None)
+    if end is None:  # a constant
+        return []
     return [part for part in reversed(parts) if part in through[end] and part not in (node, end)]
 
 

@@ -126,6 +126,11 @@ def zero(shape: Sequence[Size]) -> Node:
     return node
 
 
+def is_zero(node: Node) -> bool:
+    """Whether it is the zero tensor, as it is written."""
+    return isinstance(node, Sum) and not node.terms
+
+
 def add(terms: Iterable[tuple[float | Fraction, Node]], shape: tuple[Size, ...]) -> Node:
     """Σ c·t, flat, equal terms collected; a sum inside stays whole unless its coefficient is 1 or -1."""
     kept = tuple(_collected(_opened(_collected(terms))))
@@ -486,6 +491,7 @@ __all__ = [
     "elementwise",
     "entry",
     "exact",
+    "is_zero",
     "leaf",
     "made",
     "multiply",

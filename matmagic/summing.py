@@ -5,7 +5,7 @@ In: terms, each a number, scalars above and below a line, and a vector or matrix
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd
@@ -51,10 +51,15 @@ class Term:
                 whole = Quotient(scalars.math(), bottom, entrywise=True)
                 return whole if self.coefficient > 0 else Times((Num(Fraction(-1)), whole))
         top_number, bottom_number = self.coefficient, Fraction(1)
-        below = sorted(_powers(self.below), key=lambda scalar: not isinstance(scalar, Num))
+        exponents = _exponents(self)
+        below = _powers({base: -p for base, p in exponents.items() if p < 0})
+        below.sort(key=lambda scalar: not isinstance(scalar, Num))
         if isinstance(top_number, Fraction) and below and max(abs(top_number.numerator), top_number.denominator) < 1000:
             top_number, bottom_number = Fraction(top_number.numerator), Fraction(top_number.denominator)
-        parts = [*_powers(self.above), *([folded(self.body)] if self.body is not None else [])]
+        parts = [
+            *_powers({base: p for base, p in exponents.items() if p > 0}),
+            *([folded(self.body)] if self.body is not None else []),
+        ]
         if below and top_number < 0:
             return Times((Num(Fraction(-1)), replace(self, coefficient=-self.coefficient).math()))
         if top_number != 1 or not parts:
@@ -126,12 +131,8 @@ def scalar_factors(math: Math) -> list[Math]:
     return [math]
 
 
-def _powers(scalars: Iterable[Math]) -> list[Math]:
-    """Equal scalars as powers, letters first."""
-    exponents: dict[Math, Number] = {}
-    for s in scalars:
-        base, p = (s.base, s.exponent) if isinstance(s, Pow) else (s, Fraction(1))
-        exponents[base] = exponents.get(base, Fraction(0)) + p
+def _powers(exponents: Mapping[Math, Number]) -> list[Math]:
+    """Scalars as powers, letters first."""
     found = [folded(b) if p == 1 else Pow(folded(b), p, False) for b, p in exponents.items()]
     return sorted(found, key=lambda s: not isinstance(s.base if isinstance(s, Pow) else s, Symbol | Letter))
 

@@ -6,6 +6,7 @@ product of sums is multiplied out only where terms then meet and the whole gets 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
@@ -152,6 +153,46 @@ def _cancels(node: Sum, axis: int) -> bool:
     return not _collected((c * d, t) for c, s in summed for d, t in (s.terms if isinstance(s, Sum) else ((1, s),)))
 
 
+def powers_of_products(node: Node) -> Node | None:
+    """A_ij x_j (Σ_k A_ik x_k)⁻² = (A x)_i⁻¹: what stands below a line, and factor by factor beside it."""
+    if not isinstance(node, Product):
+        return None
+    for k, (factor, labels) in enumerate(node.factors):
+        if isinstance(factor, Power) and factor.exponent < 0 and isinstance(factor.base, Product):
+            rest = _without_product(node, k, factor.base, labels)
+            if rest is not None:
+                rank = len(node.shape)
+                kept = [*rest, (power(factor.base, factor.exponent + 1), labels)]
+                return product(kept, node.sizes[:rank], range(rank))
+    return None
+
+
+def _without_product(node: Product, place: int, base: Product, labels: Sequence[int]) -> list[Factor] | None:
+    """The other factors without those of the base at these labels; None where they aren't all there."""
+    left = [f for k, f in enumerate(node.factors) if k != place]
+    uses = Counter([*range(len(node.shape)), *(label for _, own in node.factors for label in own)])
+    inner = Counter(label for _, own in base.factors for label in own)
+
+    def taken(at: int, meant: dict[int, int], rest: list[Factor]) -> list[Factor] | None:
+        if at == len(base.factors):
+            return rest
+        own, places = base.factors[at]
+        for factor in rest:
+            if factor[0] is own:
+                now = dict(meant)
+                alike = all(now.setdefault(a, b) == b for a, b in zip(places, factor[1], strict=True))
+                summed = [a for a in places if a >= len(base.shape)]
+                if alike and all(uses[now[a]] == inner[a] for a in summed):
+                    others = list(rest)
+                    others.remove(factor)
+                    found = taken(at + 1, now, others)
+                    if found is not None:
+                        return found
+        return None
+
+    return taken(0, dict(enumerate(labels)), left)
+
+
 def quotients_cancel(node: Node) -> Node | None:
     """(a / b + c / d) b d = a d + c b"""
     if not isinstance(node, Product):
@@ -192,5 +233,5 @@ def wide_sums(node: Node) -> Node | None:
     return None
 
 
-ROWS = (like_terms, like_factors, sums_to_zero)
+ROWS = (like_terms, like_factors, powers_of_products, sums_to_zero)
 LAST = (quotients_cancel, multiplied_out)  # where no other row fires

@@ -17,11 +17,11 @@ PACKAGE = Path(matmagic.__file__).parent
 # each imports only modules above it; a package stands for its modules
 ORDER = """
 errors cells places options answers runs capture calling sampling
-lengths nodes expr walk matrix_functions functions evaluate torch_rows trace canonical loops sizes
+lengths nodes expr definite walk matrix_functions functions evaluate torch_rows trace canonical loops sizes
 matrix_rules property_rules named_rules term_rules simplify differentiate
 differential notation writing summing rendering kronecker entries entry_values printers sized clashes naming legend left_sides
 identities bound abstraction kinds twins match compositions state cuts watching patience containers hints inference
-shapes autograd terms verify asked domains remarks effects bounds tensor_forms entry_forms derivative trees reading
+shapes autograd terms verify asked domains remarks effects bounds tensor_forms entry_forms identified derivative trees reading
 own_rows row_files claims reasons conditions counterexamples grading checking remembering typeset static browsing
 proving panel report magics
 """.split()
