@@ -50,7 +50,7 @@ from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
-from .verify import Verdict, far_draw, holds_at, verify
+from .verify import Verdict, far_draw, holds_at, singular, verify
 from .walk import written_size
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
@@ -131,7 +131,8 @@ class Check(Asked):
                 continue
             start = time.thread_time()
             drawn = far_draw(self.subject, self.shapes, self.assume, self.options, least, like)
-            if drawn is not None and not holds(traced, drawn[1], drawn[0], self.sizes(drawn[0])):
+            differs = drawn is not None and not holds(traced, drawn[1], drawn[0], self.sizes(drawn[0]))
+            if drawn is not None and differs and not singular(self.subject, drawn[0]):
                 sizes = ", ".join(f"{letter} = {size}" for letter, size in self.sizes(drawn[0]).items())
                 if least < 3:
                     return [

@@ -446,6 +446,8 @@ def entry(node: Node, axis: int, position: Size) -> Node:
             return power(entry(base, axis, position), p)
         case Elementwise(function=function, args=args):
             return elementwise(function, *(entry(a, axis, position) for a in args))
+        case Call(function="singular_values", args=(matrix,)) if position == 0 and rest == ():
+            return call("spectral", (), matrix)
         case Product(factors=factors, sizes=sizes):
             taken: list[Factor] = []
             for factor, labels in factors:

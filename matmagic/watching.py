@@ -149,7 +149,7 @@ class Watching(Running):
     @staticmethod
     def indices(tensors: list[Tensor], origins: list[frozenset[str]], message: str) -> frozenset[str]:
         """The argument that torch wants as whole numbers, if that is what it complains about."""
-        if not re.search(r"\bLong\b|\bint64\b|used as indices|index tensor", message):
+        if not re.search(r"(?<!got )\bLong\b(?!')|\bint64\b|used as indices|index tensor", message):
             return frozenset()
         place = re.search(r"argument #(\d+)", message)
         order = [int(place[1]) - 1] if place else range(len(tensors) - 1, -1, -1)

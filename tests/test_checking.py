@@ -267,6 +267,7 @@ def test_an_error_of_the_users_stays_theirs() -> None:
 
 FOLLOWED = [  # by rows that once took them for something else
     "def f(x, B): return (torch.linalg.inv(B**3) @ B @ x).sum()",
+    "def f(W): return torch.linalg.svdvals(W)[0] ** 2",
     "def f(x, y, b): return y * b * (1/b + sum(x**k for k in range(1, 41)))",
 ]
 

@@ -54,6 +54,7 @@ ROWS = [
     ("w, X, y", "torch.clamp(1 - y * (X @ w), min=0).sum()", "w=n X=m,n y=m"),
     ("W, x, y", "F.cross_entropy(W @ x, y)", "W=m,n x=n y=()"),
     ("z, y", "F.cross_entropy(z, y)", "z=n y=()"),
+    ("z, y1, y2", "F.cross_entropy(z, y1) + F.cross_entropy(z, y2)", "z=n y1=() y2=()"),
     ("Z, y", "F.cross_entropy(Z, y)", "Z=n,m y=n"),
     ("X, W, y", "F.cross_entropy(X @ W, y)", "X=n,m W=m,k y=n"),
     ("logits, target", "F.nll_loss(F.log_softmax(logits, dim=-1), target)", "logits=n target=()"),
