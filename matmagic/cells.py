@@ -119,12 +119,33 @@ def hint(error: BaseException, namespace: Mapping[str, Any], cell: Cell | None =
         return
     rows = [(is_tensor(namespace[n]), n in here, s, n) for n in namespace if (s := _similarity(name, n, namespace))]
     modules = difflib.get_close_matches(name, [n for n, value in namespace.items() if inspect.ismodule(value)], 1, 0.8)
+    functions = [s for s in cell.tree.body if isinstance(s, ast.FunctionDef)] if cell else []
+    owner = next((f.name for f in functions if name in _arguments(f)), None)
+    outside = where is not None and where.tb_frame.f_code.co_name == "<module>"
     if rows or modules:
         error.add_note(f"did you mean {max(rows)[3] if rows else modules[0]}?")
+    elif owner and outside:
+        error.add_note(f"{name} is an argument of {owner}; an answer to be checked is called expected_gradient_{name}")
+    elif in_torch := _in_torch(name):
+        error.add_note(f"did you mean {in_torch}?")
     else:
         error.add_note(
             f"{name} is neither in the cell nor in the notebook; a tensor of that name there would be a constant"
         )
+
+
+def _arguments(function: ast.FunctionDef) -> list[str]:
+    return [a.arg for a in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+
+
+def _in_torch(name: str) -> str | None:
+    """torch.softmax for softmax."""
+    for place in ("torch", "torch.linalg", "torch.nn.functional"):
+        if name in getattr(sys.modules.get(place), "__all__", ()) or inspect.isroutine(
+            getattr(sys.modules.get(place), name, None)
+        ):
+            return f"{place}.{name}"
+    return None
 
 
 def _similarity(missing: str, known: str, namespace: Mapping[str, Any]) -> float:

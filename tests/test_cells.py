@@ -135,6 +135,9 @@ HINTS = [
     ({"_x": 1}, "x", NOWHERE.format("x")),
     ({"something_long_with_x": 1}, "x", NOWHERE.format("x")),
     ({}, "x", NOWHERE.format("x")),
+    ({}, "softmax", "did you mean torch.softmax?"),
+    ({}, "logdet", "did you mean torch.logdet?"),
+    ({}, "t", "t is an argument of f; an answer to be checked is called expected_gradient_t"),
 ]
 
 
