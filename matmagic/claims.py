@@ -7,7 +7,9 @@ Not known here: whether the claim is right.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -20,9 +22,13 @@ from .errors import OptionError
 from .lengths import Size
 from .reading import Formula, Known, read
 from .reading.code import is_code, read_code
+from .reading.tree import Misfit
 
 __all__ = ["OptionClaim", "claim_of_option", "parse_claim"]
 
+_LEFT = re.compile(
+    r"^\s*(?:vec|\\operatorname\{vec\})?\s*\(?\s*(?:d|δ|\\mathrm\{d\})\s*[fF]\s*\)?\s*=(?!=)"
+)  # df =, vec(df) =
 MOST_ENTRIES = 1000  # of an increment
 
 Shape = Callable[[], Sequence[int]]  # of the derivative, asked for only by a claim that leaves its own open
@@ -83,7 +89,11 @@ def parse_claim(text: str, names: Sequence[str], shapes: Shapes | None = None) -
 
 
 def _formula(text: str, names: Sequence[str], shapes: Shapes) -> Evaluate:
-    """A claim in written mathematics; one with dX in it says what the derivative makes of an increment."""
+    """A claim in written mathematics; one with dX in it says what the derivative makes of an increment.
+
+    Of a matrix by a matrix it may be the matrix of vec(df) = J vec(dX), which stacks columns, or that equation.
+    """
+    text = _LEFT.sub("", text)
     letters = {t for shape in shapes.values() for t in shape if isinstance(t, str) and t.isidentifier()} - {*names}
     taken = {*names, *letters}
     increments = {f"d{n}": ("d", n) for n in names if n.isidentifier() and not taken & {"d", f"d{n}"}}
@@ -95,7 +105,10 @@ def _formula(text: str, names: Sequence[str], shapes: Shapes) -> Evaluate:
     def evaluate(values: Mapping[str, Any], shape: Shape = tuple) -> Any:
         sizes = _sizes(values, shapes)
         if not moved:
-            return formula.value(values, sizes, shape)
+            whole = tuple(shape())
+            return _stacked(
+                formula, values, sizes, whole, *((2, 1) if len(whole) == 3 else (2,) if len(whole) == 4 else ())
+            )
         return _by_increments(formula, moved[0], values[increments[moved[0]][1]], values, sizes, tuple(shape()))
 
     return evaluate
@@ -116,9 +129,37 @@ def _by_increments(
     inner = [s for s in variable.shape if s != 1] if variable.ndim == 2 else list(variable.shape)
     outer = () if prod(shape) == count else shape[: len(shape) - len(inner)]
     steps = torch.eye(count, dtype=torch.float64).reshape(count, *variable.shape)
-    columns = [formula.value({**values, name: step}, sizes, lambda: outer) for step in steps]
+    splits = (2,) if len(outer) == 2 else ()
+    columns = [_stacked(formula, {**values, name: step}, sizes, outer, *splits) for step in steps]
     whole = torch.stack(columns, -1)
     return whole.reshape(shape) if whole.numel() == prod(shape) else whole.reshape(*whole.shape[:-1], *inner)
+
+
+def _stacked(
+    formula: Formula, values: Mapping[str, Any], sizes: Mapping[str, int], shape: Sequence[int], *splits: int
+) -> Any:
+    """The value in this shape; in that of its vec, or of the matrix before vec(dX), which stack columns, where that fits.
+
+    `splits` are how many of the axes may run along the rows.
+    """
+    first: Tensor | Misfit | IndexError
+    try:
+        first = formula.value(values, sizes, lambda: shape)
+    except (Misfit, IndexError) as error:
+        first = error
+    if isinstance(first, Tensor) and (tuple(first.shape) == tuple(shape) or not splits):
+        return first
+    for k in splits:
+        outer, inner = shape[:k], shape[k:]
+        with suppress(Misfit, IndexError):
+            flat = (prod(outer), prod(inner)) if inner else (prod(outer),)
+            found = formula.value(values, sizes, lambda flat=flat: flat)  # type: ignore[misc]
+            if found.numel() == prod(shape) and found.shape[0] == flat[0]:
+                axes = (*range(k)[::-1], *range(k, len(shape))[::-1])
+                return found.reshape(*outer[::-1], *inner[::-1]).permute(axes)
+    if isinstance(first, Tensor):
+        return first
+    raise first
 
 
 def _sizes(values: Mapping[str, Any], shapes: Shapes) -> dict[str, int]:
