@@ -99,6 +99,11 @@ def _rows(fit: Fitting, given: Sequence[Shape]) -> Shape:
     return given[0][0], fit.one
 
 
+def _along(value: Tensor) -> int:
+    """The axis of a vector; of a matrix that of its rows, as scores are."""
+    return -2 if value.shape[-1] == 1 else -1
+
+
 # ---- values -------------------------------------------------------------------------------------------------------
 
 
@@ -198,8 +203,8 @@ FUNCTIONS: Mapping[str, Row] = {
     **{name: Row(_alike, value) for name, value in ENTRYWISE.items()},
     "e^": Row(lambda fit, given: given[0] if fit.is_column(given[0]) else _square(fit, given),
               lambda x: torch.exp(x) if x.shape[-1] == 1 else torch.linalg.matrix_exp(x)),
-    "softmax": Row(_column, lambda x: torch.softmax(x, -2)),
-    "log_softmax": Row(_column, lambda x: torch.log_softmax(x, -2)),
+    "softmax": Row(_first, lambda x: torch.softmax(x, _along(x))),
+    "log_softmax": Row(_first, lambda x: torch.log_softmax(x, _along(x))),
     "logsumexp": Row(_of_column, lambda x: torch.logsumexp(x, -2, True)),
     "prod": Row(_of_column, lambda x: torch.prod(x, -2, True)),
     "sum": Row(lambda fit, given: fit.scalar, lambda x: x.sum((-2, -1), True)),
