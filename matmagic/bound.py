@@ -16,7 +16,8 @@ from .lengths import Size, length
 from .walk import leaves, resized, substitute
 
 _IMPLIED: Mapping[str, tuple[str, ...]] = {  # what has one property has these too
-    "positive-definite": ("symmetric", "invertible", "positive-det"),
+    "positive-definite": ("symmetric", "positive-quadratic-form", "invertible", "positive-det"),
+    "positive-quadratic-form": ("invertible", "positive-det"),
     "diagonal": ("symmetric",),
     "orthogonal": ("orthonormal-columns", "invertible"),
     "positive-det": ("invertible",),

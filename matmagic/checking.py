@@ -28,7 +28,7 @@ from .clashes import distinct
 from .compositions import composition, of_gradient
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import Derivative, Formula
-from .domains import property_words, reads_one_triangle, reason_for
+from .domains import finite_everywhere, property_words, reads_one_triangle, reason_for
 from .entry_forms import Entries
 from .errors import BackwardError, OptionError, ResultError, TraceError, first_line
 from .evaluate import evaluate
@@ -430,6 +430,8 @@ class Check(Asked):
         question = (self.subject, self.shapes, self.assume, self.options)
         for argument, prop in assumed.items():
             yield f"{argument} taken {property_words(prop)}, because {reason_for(*question, argument, prop)}"
+        if not finite_everywhere(*question):
+            yield f"draws at which {self.subject.name} is not finite, or fails, are replaced by others"
         drawn = [self.sizes(inputs) for inputs in self.draws[: self.options.trials]]
         planned = [sizes_for(self.shapes, draw) for draw in range(self.options.trials)]
         pairs = [pair for shape in self.shapes.of.values() for pair in permutations(shape, 2) if pair[0] != pair[1]]

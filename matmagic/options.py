@@ -18,6 +18,7 @@ from .places import PLACE, spelled
 PROPERTIES = (
     "symmetric",
     "positive-definite",
+    "positive-quadratic-form",  # xᵀ A x > 0, symmetric or not
     "orthogonal",
     "orthonormal-columns",
     "diagonal",

@@ -58,6 +58,12 @@ def _positive_definite(shape: Size, g: torch.Generator) -> Tensor:
     return (whole + whole.T) / 2
 
 
+def _positive_quadratic_form(shape: Size, g: torch.Generator) -> Tensor:
+    """A positive-definite matrix and a skew one as large, so that little of it is symmetric."""
+    skew = _normal(shape, g) / math.sqrt(shape[0])
+    return _positive_definite(shape, g) + skew - skew.T
+
+
 def _invertible(shape: Size, g: torch.Generator) -> Tensor:
     """Q diag(d) P, singular values in 0.7 .. 1.8."""
     return (_orthogonal(shape, g) * _between(0.7, 1.8, shape[:1], g)) @ _orthogonal(shape, g)
@@ -134,10 +140,17 @@ def _unit_ball(shape: Size, g: torch.Generator) -> Tensor:
     return _unit(shape, g) * _between(0.1, 0.8, (), g)
 
 
+def _positive_mean(shape: Size, g: torch.Generator) -> Tensor:
+    """Entries of either sign, about one in six negative, with a positive mean."""
+    whole = 1 + _normal(shape, g)
+    return whole if whole.mean() > 0 else -whole
+
+
 SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "symmetric": lambda s, g: (m := _normal(s, g)) + m.T,
     "skew": lambda s, g: (m := _normal(s, g)) - m.T,
     "positive-definite": _positive_definite,
+    "positive-quadratic-form": _positive_quadratic_form,
     "orthogonal": _orthogonal,
     "orthonormal-columns": _orthonormal_columns,
     "diagonal": lambda s, g: torch.diag(_normal(s[:1], g)),
@@ -149,6 +162,7 @@ SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "unit": _unit,
     "unit-ball": _unit_ball,
     "positive": lambda s, g: _between(0.4, 1.9, s, g),
+    "positive-mean": _positive_mean,
     "negative": lambda s, g: -_between(0.1, 1.2, s, g),
     "unit-interval": lambda s, g: _between(0.1, 0.9, s, g),
     "above-one": lambda s, g: 1 + _between(0.1, 1.9, s, g),
@@ -160,7 +174,8 @@ SAMPLERS: Mapping[str, Callable[[Size, torch.Generator], Tensor]] = {
     "counts": lambda s, g: torch.randint(0 if s else 1, 6, s, generator=g).double(),
 }
 SQUARE = words(
-    "symmetric skew positive-definite orthogonal diagonal lower-triangular cholesky-factor invertible positive-det"
+    "symmetric skew positive-definite positive-quadratic-form orthogonal diagonal lower-triangular cholesky-factor "
+    "invertible positive-det"
 )
 
 
@@ -176,6 +191,7 @@ TESTS: Mapping[str, Callable[[Tensor], bool]] = {
     "symmetric": lambda m: _near(m, m.T),
     "skew": lambda m: _near(m, -m.T),
     "positive-definite": lambda m: _near(m, m.T) and bool((torch.linalg.eigvalsh(m) > 0).all()),
+    "positive-quadratic-form": lambda m: bool((torch.linalg.eigvalsh(m + m.T) > 0).all()),
     "orthogonal": lambda m: _near(m @ m.T, _eye(m.shape[0])),
     "orthonormal-columns": lambda m: _near(m.T @ m, _eye(m.shape[1])),
     "diagonal": lambda m: _near(m, torch.diag(torch.diagonal(m))),
@@ -187,6 +203,7 @@ TESTS: Mapping[str, Callable[[Tensor], bool]] = {
     "unit": lambda v: bool((v.norm() - 1).abs() < 1e-5),
     "unit-ball": lambda v: bool(v.norm() < 1),
     "positive": lambda v: bool((v > 0).all()),
+    "positive-mean": lambda v: bool(v.mean() > 0),
     "negative": lambda v: bool((v < 0).all()),
     "unit-interval": lambda v: bool(((v > 0) & (v < 1)).all()),
     "above-one": lambda v: bool((v > 1).all()),

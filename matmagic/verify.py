@@ -52,7 +52,10 @@ DIGITS = 1e-3  # relative, the change of a derivative by the last digits of the 
 STEADY = 1e3  # of the spread of a difference, which noise doesn't reach at two points
 NEARBY = 8  # points at which a difference is looked at
 SCALES = (1.0, 1.0, 3.0, 0.3)  # of one argument without a property, by draw
-REPLACED = 12  # draws tried for one where f is finite
+REPLACED = 60  # draws tried for one where f is finite
+FEW = 12  # of them, where f is slow or fails
+REPLACING = 1.0  # seconds for more
+FAR_DRAWS = 6  # tried for one at other sizes
 SIDES = ((1, 1), (-1, -1), (1, -1), (-1, 1))  # the signs of the arguments, in turn
 TRACES = 6  # draws for a trace at most
 CHECKED = 2  # draws on which autograd is checked
@@ -182,13 +185,16 @@ def far_draw(
 ) -> tuple[dict[str, Tensor], Tensor] | None:
     """A draw at sizes from `least` on, in the order of these, and f's value; None where f doesn't run or is not finite."""
     try:
-        inputs = inputs_at(shapes, far_sizes(shapes, least, like), assume, options.seed * 7919 + least)
-        value = call(subject, copies(inputs))
-        return (inputs, value) if bool(torch.isfinite(value).all()) else None
+        for attempt in range(FAR_DRAWS):
+            seed = options.seed * 7919 + 1009 * attempt + least
+            inputs = inputs_at(shapes, far_sizes(shapes, least, like), assume, seed)
+            value = call(subject, copies(inputs))
+            if bool(torch.isfinite(value).all()):
+                return inputs, value
     except Exception as raised:
         if isinstance(raised, MemoryError):
             raise
-        return None
+    return None
 
 
 def traced_draw(
@@ -212,13 +218,17 @@ def _finite_draw(
     """A draw on which f is finite and has digits; a ResultError with the input where there is none."""
     error: Exception | None = None
     reasons = set()
+    patience = Patience(REPLACING)
     for attempt in range(REPLACED):
+        if attempt >= FEW and not (reasons and patience.left):
+            break
         sizes = sizes_for(shapes, draw + (attempt // 3) * 7)
         scale = SCALES[draw % len(SCALES)] if attempt == 0 else 1.0
         scaled = list(shapes.of)[draw // len(SCALES) % len(shapes.of)]
         inputs = inputs_at(shapes, sizes, assume, seed * 7919 + draw * 101 + attempt, scaled, scale)
         try:
-            reason = singular(subject, inputs)
+            with patience.trying():
+                reason = singular(subject, inputs)
         except ResultError:
             raise
         except Exception as raised:
@@ -233,7 +243,7 @@ def _finite_draw(
         raise error
     shown = ", ".join(f"{n}: {t.dtype}".replace("torch.", "") + str(list(t.shape)) for n, t in inputs.items())
     raise ResultError(
-        f"{subject.name} {' or '.join(sorted(reasons))} on {REPLACED} random inputs",
+        f"{subject.name} {' or '.join(sorted(reasons))} on {attempt} random inputs",
         f"inputs: {shown}",
         f'say what it needs: --assume "{next(iter(shapes.of))}=positive", for example',
     )

@@ -116,7 +116,14 @@ def test_draws_where_f_is_not_finite_are_replaced() -> None:
         ("def f(x): return torch.acosh(x).sum()", {"x": "above-one"}),
         ("def f(x): return -torch.log(1 - x @ x)", {"x": "unit-ball"}),
         ("def f(p, q): return (p * (torch.log(p) - torch.log(q))).sum()", {"p": "positive", "q": "positive"}),
-        ("def f(w, X, y): return y @ torch.log(X @ w)", {"w": "positive", "X": "positive"}),
+        ("def f(w, X, y): return y @ torch.log(X @ w)", {"w": "positive-mean", "X": "positive-mean"}),
+        ("def f(x, y): return torch.log(x @ y)", {}),  # finite on half of the draws
+        ("def f(x, A): return torch.sqrt(x @ A @ x)", {}),
+        ("def f(A): return torch.log(torch.trace(A))", {}),
+        ("def f(S): return torch.logdet(S)", {"S": "positive-det"}),
+        ("def f(A): return A.diagonal().log().sum()", {"A": "positive-quadratic-form"}),
+        ("def f(x, A): return x.log().sum() + A.diagonal().log() @ x", {"x": "positive", "A": "positive-quadratic-form"}),
+        ("def f(A): return torch.linalg.eigvalsh(A).log().sum()", {"A": "positive-definite"}),
         ("def f(x, A, b): return -torch.log(b - A @ x).sum()", {"x": "unit-ball", "b": "above-one"}),
         (
             "def f(x, a, b): return torch.distributions.Beta(a, b).log_prob(x).sum()",
