@@ -52,7 +52,7 @@ DIGITS = 1e-3  # relative, the change of a derivative by the last digits of the 
 STEADY = 1e3  # of the spread of a difference, which noise doesn't reach at two points
 NEARBY = 8  # points at which a difference is looked at
 SCALES = (1.0, 1.0, 3.0, 0.3)  # of one argument without a property, by draw
-REPLACED = 60  # draws tried for one where f is finite
+REPLACED = 200  # draws tried for one where f is finite
 FEW = 12  # of them, where f is slow or fails
 REPLACING = 1.0  # seconds for more
 FAR_DRAWS = 6  # tried for one at other sizes
@@ -217,7 +217,7 @@ def _finite_draw(
 ) -> dict[str, Tensor]:
     """A draw on which f is finite and has digits; a ResultError with the input where there is none."""
     error: Exception | None = None
-    reasons = set()
+    reasons: set[str] = set()
     patience = Patience(REPLACING)
     for attempt in range(REPLACED):
         if attempt >= FEW and not (reasons and patience.left):
@@ -243,7 +243,7 @@ def _finite_draw(
         raise error
     shown = ", ".join(f"{n}: {t.dtype}".replace("torch.", "") + str(list(t.shape)) for n, t in inputs.items())
     raise ResultError(
-        f"{subject.name} {' or '.join(sorted(reasons))} on {attempt} random inputs",
+        f"{subject.name} {' or '.join(sorted(reasons))} on {len(patience.lengths)} random inputs",
         f"inputs: {shown}",
         f'say what it needs: --assume "{next(iter(shapes.of))}=positive", for example',
     )
