@@ -21,7 +21,7 @@ from .calling import call
 from .reasons import Question, right
 from .sampling import holds, words
 from .shapes import Shape, sizes_for
-from .verify import inputs_at
+from .verify import inputs_at, singular
 
 MATRIX = (
     "symmetric",
@@ -42,7 +42,8 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {  # the weaker before the stronger
 }
 CONDITION_DRAWS = 12
 UNSPREAD = 8  # of them with values of ordinary size
-SCALABLE = words("symmetric skew positive-definite positive-det diagonal positive negative")
+LEAST = 4  # of them at which there is something to compare
+SCALABLE = words("symmetric skew positive-definite positive-quadratic-form positive-det diagonal positive negative")
 WORDS = {
     "unit": "a unit vector",
     "skew": "skew-symmetric",
@@ -112,14 +113,13 @@ def _right_under(
 ) -> bool:
     """Whether the claim is right on every draw with the property, which may not make the question empty.
 
-    The property has to keep what is assumed of the argument, and f has to be finite on every draw, none
-    replaced.
+    The property has to keep what is assumed of the argument; draws where f is not finite, or without digits, don't count.
     """
     shapes = question.shapes
     kept = shapes.values.get(name)
     if kept is not None and not kept.is_floating_point():
         return False
-    vanished = 0
+    compared = vanished = 0
     for draw in range(CONDITION_DRAWS):
         try:
             inputs = inputs_at(
@@ -135,12 +135,15 @@ def _right_under(
             truth, answer = question.truth(inputs), found(inputs)
         except Exception:
             return False
-        if draw >= UNSPREAD and not bool(torch.isfinite(truth).all()):
+        if not bool(torch.isfinite(truth).all()):
             continue
         if not right(answer, truth):
             return False
+        if singular(question.subject, inputs):  # log(xᵀx − 1) of a unit vector, finite by rounding
+            continue
+        compared += 1
         vanished += _vanishes(question, inputs, truth)
-    return vanished <= CONDITION_DRAWS // 2
+    return compared >= LEAST and vanished <= compared // 2
 
 
 def _spread(value: Tensor, prop: str, draw: int) -> Tensor:
