@@ -122,7 +122,10 @@ def test_draws_where_f_is_not_finite_are_replaced() -> None:
         ("def f(A): return torch.log(torch.trace(A))", {}),
         ("def f(S): return torch.logdet(S)", {"S": "positive-det"}),
         ("def f(A): return A.diagonal().log().sum()", {"A": "positive-quadratic-form"}),
-        ("def f(x, A): return x.log().sum() + A.diagonal().log() @ x", {"x": "positive", "A": "positive-quadratic-form"}),
+        (
+            "def f(x, A): return x.log().sum() + A.diagonal().log() @ x",
+            {"x": "positive", "A": "positive-quadratic-form"},
+        ),
         ("def f(A): return torch.linalg.eigvalsh(A).log().sum()", {"A": "positive-definite"}),
         ("def f(x, A, b): return -torch.log(b - A @ x).sum()", {"x": "unit-ball", "b": "above-one"}),
         (
@@ -140,6 +143,124 @@ def test_domain(cell: str, needed: dict[str, str], validates: bool, monkeypatch:
     monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", validates)
     asked = subject(cell)
     assert domain_of(asked, find_shapes(asked, Options()), {}, Options()) == needed
+
+
+# f is not finite on every generic draw: f, by what, its gradient, and an answer that is right only under more than f needs
+STRONGER = [
+    ("x, A", "x@A@x + A.diagonal().log().sum()", "x", "(A + A.T)@x", "2*A@x"),
+    ("x, A", "x@A@x - torch.log(torch.trace(A))", "x", "(A + A.T)@x", "2*A@x"),
+    ("x, A", "x@x.log() + A.diagonal().log().sum() + x@A@x", "x", "x.log() + 1 + (A + A.T)@x", "x.log() + 1 + 2*A@x"),
+    ("x, A", "torch.sqrt(x@A@x)", "x", "(A + A.T)@x / (2*torch.sqrt(x@A@x))", "A@x/torch.sqrt(x@A@x)"),
+    ("x, A", "(x@A@x)**1.5", "x", "1.5*(A + A.T)@x*torch.sqrt(x@A@x)", "3*A@x*torch.sqrt(x@A@x)"),
+    (
+        "x, A, B",
+        "torch.log(x@A@x) - torch.log(x@B@x)",
+        "x",
+        "(A + A.T)@x/(x@A@x) - (B + B.T)@x/(x@B@x)",
+        "2*A@x/(x@A@x) - 2*B@x/(x@B@x)",
+    ),
+    (
+        "x, y, W",
+        "torch.acosh(1 + (x-y)@W@(x-y))",
+        "x",
+        "(W + W.T)@(x-y)/torch.sqrt((1 + (x-y)@W@(x-y))**2 - 1)",
+        "2*W@(x-y)/torch.sqrt((1 + (x-y)@W@(x-y))**2 - 1)",
+    ),
+    (
+        "L, x",
+        "torch.linalg.solve_triangular(L, x[:, None], upper=False).pow(2).sum() + 2*L.diagonal().log().sum()",
+        "x",
+        "2*torch.linalg.inv(torch.tril(L)).T@torch.linalg.inv(torch.tril(L))@x",
+        "2*torch.linalg.inv(torch.triu(L))@torch.linalg.inv(torch.tril(L))@x",
+    ),
+    ("A, x", "torch.log(x@torch.linalg.inv(A)@x)", "x", None, "2*torch.linalg.inv(A)@x/(x@torch.linalg.inv(A)@x)"),
+    ("x, y", "torch.log(x@y) + x.abs().sum()", "x", "y/(x@y) + x.sign()", "y/(x@y) + torch.ones_like(x)"),
+    ("x", "torch.log(x@x - 1) + x.abs().sum()", "x", "2*x/(x@x - 1) + x.sign()", "2*x/(x@x - 1) + 1"),
+    ("x", "torch.log(x.prod()) + x.abs().sum()", "x", "1/x + x.sign()", "1/x + 1"),
+    ("x", "torch.log(x.sum()) + x.abs().sum()", "x", "1/x.sum() + x.sign()", "1/x.sum() + torch.ones_like(x)"),
+    ("X", "torch.log(X.sum(1)).sum() + X.abs().sum()", "X", None, "1/X.sum(1)[:, None] + torch.ones_like(X)"),
+    (
+        "x, A",
+        "torch.log(A@x).sum() + x.abs().sum() + A.abs().sum()",
+        "x",
+        "A.T@(1/(A@x)) + x.sign()",
+        "A.T@(1/(A@x)) + 1",
+    ),
+    (
+        "x, A",
+        "torch.log(A@x).sum() + x.abs().sum() + A.abs().sum()",
+        "A",
+        "torch.outer(1/(A@x), x) + A.sign()",
+        "torch.outer(1/(A@x), x) + 1",
+    ),
+]
+
+
+@pytest.mark.parametrize("arguments, body, variable, right, answer", STRONGER)
+def test_no_more_is_taken_than_f_needs(
+    arguments: str, body: str, variable: str, right: str | None, answer: str
+) -> None:
+    """The formula holds at points that suit f and nothing else; the answer is not right without a condition."""
+    asked = subject(f"def f({arguments}): return {body}")
+    report = matmagic.gradcheck(asked.function, wrt=variable, claim=[answer, *([right] if right else [])])
+    assert [g.verdict == "correct" for g in report.claims] == [False, *([True] if right else [])]
+    generator, seen = torch.Generator().manual_seed(5), 0
+    sizes = dict(zip("nmkp", (3, 2, 4, 5), strict=True))
+    for _ in range(2000):
+        inputs = {
+            name: torch.randn([sizes[t] for t in shape.split(",")], dtype=torch.float64, generator=generator)
+            for name, shape in report.shapes.items()
+        }
+        if seen < 20 and bool(torch.isfinite(asked.function(**inputs))):
+            seen += 1
+            true = derivative_of(asked, inputs, variable)
+            found = eval(report[variable].code, {"torch": torch, **inputs})
+            assert torch.allclose(found, true, rtol=1e-7)
+    assert seen >= 10
+
+
+def test_replaced_draws_are_told() -> None:
+    def notes(function: Callable[..., Tensor]) -> list[str]:
+        return [note.text for note in matmagic.gradcheck(function).notes]
+
+    said = "draws at which f is not finite, or fails, are replaced by others"
+    assert said in notes(subject("def f(x, y): return torch.log(x @ y)").function)
+    assert said not in notes(subject("def f(x): return torch.log(x).sum()").function)
+
+
+def test_a_slow_function_that_is_finite_nowhere_is_not_tried_for_long() -> None:
+    def slow(x: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        time.sleep(0.1)
+        return torch.log(-x.abs()).sum()
+
+    calls = 0
+    asked = capture.subject_of(slow)
+    with pytest.raises(ResultError, match=r"on 12 random inputs"):
+        list(draws(asked, Shapes({"x": ("n",)}), {}, Options()))
+    assert calls <= 2 * 12
+
+
+def test_a_form_on_random_matrices_is_positive_and_they_are_not_symmetric() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(10):
+        value, x = (
+            sample((5, 5), "positive-quadratic-form", generator),
+            torch.randn(5, 40, generator=generator).double(),
+        )
+        assert bool(((x * (value @ x)).sum(0) > 0).all()) and bool(torch.linalg.det(value) > 0)
+        assert not holds(value, "symmetric") and not holds(value, "positive-definite")
+        assert holds(value @ value.T, "positive-quadratic-form") and not holds(-value, "positive-quadratic-form")
+
+
+def test_a_positive_quadratic_form_can_be_declared() -> None:
+    f = subject("def f(x, A): return torch.log(x @ A @ x)").function
+    report = matmagic.gradcheck(
+        f, wrt="x", assume="A=positive-quadratic-form", claim=["2*A@x/(x@A@x)", "(A+A')x/(x'Ax)"]
+    )
+    assert [g.verdict for g in report.claims] == ["correct-if", "correct"]
+    assert not any("replaced" in note.text for note in report.notes)
 
 
 # --------------------------------------------------------------------------- autograd's derivative
