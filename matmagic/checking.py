@@ -360,8 +360,10 @@ class Check(Asked):
         asked = [(d.variable, self.options.order) for d in derivatives]
         unknown = {d.variable: d.verdict.text for d in derivatives if d.code is None and not d.verdict.autograd_ok}
         right = {(d.variable, self.options.order): d.answer_text for d in derivatives}
+        closed = {(d.variable, self.options.order): Formula(d.math, d.code) for d in derivatives if d.code is not None}
         pretty = [self.pretty(c.text) for c in claims]
-        return grade_claims(self.subject, self.shapes, self.assume, self.options, asked, claims, right, pretty, unknown)
+        question = (self.subject, self.shapes, self.assume, self.options)
+        return grade_claims(*question, asked, claims, right, pretty, unknown, closed)
 
     def claims_of_options(self) -> list[Claim]:
         return [claim_of_option(text, self.subject, self.shapes.of) for text in self.options.claims]

@@ -10,7 +10,6 @@ Not known here: how the formula was found, and how a Grade is shown.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -18,23 +17,21 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from .autograd import copies, point
-from .calling import Float64, call, float64, replacements
+from .autograd import copies
+from .calling import Float64, float64, replacements
 from .capture import Subject
-from .conditions import SCALABLE, condition_for, condition_words, size_order_for, spelled
+from .conditions import condition_for, condition_words, size_order_for, spelled
 from .counterexamples import counterexample, fails_at
 from .errors import MatmagicError, OptionError, ResultError, first_line
+from .far import Closed, Elsewhere, fails_far
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
 from .shapes import Shapes, sizes_for
-from .verify import agreement, defined, draws, inputs_at, singular
+from .verify import agreement, defined, draws, inputs_at
 
 __all__ = ["Grade", "grade_claim", "grade_claims"]
 
 FLOAT32 = 1e-5  # relative, an answer in float32
-FAR = ((100.0, "large"), (10.0, "large"), (0.01, "tiny"))  # times the usual size of arguments
-OTHER = 1e-4  # relative to the derivative, a difference there that is not rounding
-LEAST = 1e-8  # relative to f / x, a derivative that is more than rounding
 
 
 class Claim(Protocol):
@@ -85,7 +82,8 @@ class _Grading:
         """The claim at these inputs, as a float64 tensor."""
         with float64(), torch.enable_grad(), Float64(replacements(self.question.subject, inputs)):
             try:
-                return as_tensor(self.claim.evaluate(copies(inputs), lambda: self.shape(inputs)))
+                value = self.claim.evaluate(copies(inputs), lambda: self.shape(inputs))
+                return torch.zeros(self.shape(inputs), dtype=torch.float64) if _is_zero(value) else as_tensor(value)
             except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # it has no value here
                 return torch.full(self.shape(inputs), torch.nan, dtype=torch.float64)
 
@@ -125,6 +123,11 @@ class _Grading:
         )
 
 
+def _is_zero(value: Any) -> bool:
+    """Whether an answer is the plain number 0, which is the zero of any shape."""
+    return isinstance(value, int | float) and value == 0
+
+
 def as_tensor(value: Any) -> Tensor:
     """A claim's value as a float64 tensor; numbers and lists of numbers too."""
     if value is None or isinstance(value, str):
@@ -147,8 +150,9 @@ def grade_claim(
     claim: Claim,
     right_text: str | None = None,
     pretty: str | None = None,
+    closed: Closed | None = None,
 ) -> Grade:
-    """The verdict on one answer to the derivative by one variable."""
+    """The verdict on one answer to the derivative by one variable; `closed` is the closed form that was proved."""
     grading = _Grading(
         Question(subject, shapes, variable, order), assume, options, claim, right_text, pretty or claim.text
     )
@@ -166,33 +170,22 @@ def grade_claim(
     except Exception as error:
         return _not_evaluated(grading, error)
     if all(right(s.found, s.truth) or grading.agrees(s.inputs) for s in samples):
-        if where := _fails_far(grading):
-            return _wrong(grading, Reason("wrong-function", f"it is another function where the arguments are {where}"))
+        if elsewhere := fails_far(grading.question, assume, grading.found, closed):
+            return _wrong_elsewhere(grading, elsewhere)
         return grading.grade("correct", sentence=f"Your answer {grading.shown} is right.")
     if _same_everywhere(samples) and (graded := _at_values(grading)) and graded.verdict == "correct":
         return graded
     return _differs(grading, samples)
 
 
-def _fails_far(grading: _Grading) -> str:
-    """Whether the answer is another function at "large" or "tiny" arguments, by far more than rounding; "" if not."""
-    question, assume = grading.question, grading.assume
-    for number, (scale, where) in enumerate(FAR):
-        inputs = inputs_at(question.shapes, sizes_for(question.shapes, number), assume, 53 + number)
-        scaled = [n for n, t in inputs.items() if t.is_floating_point() and assume.get(n, "positive") in SCALABLE]
-        inputs = {n: t * scale if n in scaled else t for n, t in inputs.items()}
-        try:
-            if singular(question.subject, inputs):
-                continue
-            found, truth = grading.found(inputs), question.truth(inputs)
-        except Exception:  # f or the answer has no value there
-            continue
-        natural = call(question.subject, copies(inputs)).abs().max() / point(inputs, question.variable).abs().max()
-        least = max(float(truth.abs().max()), LEAST * float(natural))
-        difference = float((found - truth).abs().max())
-        if math.isfinite(difference) and difference > OTHER * least:
-            return where
-    return ""
+def _wrong_elsewhere(grading: _Grading, elsewhere: Elsewhere) -> Grade:
+    """An answer that is right at arguments of usual size only; where our own formula is, too, it is not offered."""
+    if elsewhere.known or grading.right_text is None:
+        words = f"it is another function where the arguments are {elsewhere.where}"
+        return _wrong(grading, Reason("wrong-function", words))
+    name = grading.question.subject.name
+    words = f"{name} is another function where the arguments are {elsewhere.where}"
+    return _wrong(replace(grading, right_text=None), Reason("wrong-function", words))
 
 
 def _samples(grading: _Grading, inputs: Sequence[Mapping[str, Tensor]]) -> list[Sample]:
@@ -329,7 +322,7 @@ def _at_values(grading: _Grading) -> Grade | None:
     try:
         truth = grading.question.truth(values)
         value = grading.claim.value(lambda: tuple(truth.shape))
-        found = as_tensor(value)
+        found = torch.zeros_like(truth) if _is_zero(value) else as_tensor(value)
     except Exception:
         return None
     exact = not isinstance(value, Tensor) or value.dtype == torch.float64
@@ -356,13 +349,14 @@ def grade_claims(
     right_texts: Mapping[tuple[str, int], str | None] | None = None,
     pretty: Sequence[str | None] = (),
     unknown: Mapping[str, str] | None = None,
+    closed: Mapping[tuple[str, int], Closed] | None = None,
 ) -> tuple[Grade, ...]:
     """A Grade for each claim.  One without a variable in its name is graded against every derivative asked
     for:
     right for one is right, and the sentence says for which.  `unknown` says of which variables autograd's derivative
-    is not to be trusted, and why: nothing can be graded against it.
+    is not to be trusted, and why: nothing can be graded against it.  `closed` are the closed forms that were proved.
     """
-    unknown = unknown or {}
+    unknown, right_texts, closed = unknown or {}, right_texts or {}, closed or {}
     grades = []
     for claim, shown in itertools.zip_longest(claims, pretty):
         if claim is None:
@@ -373,7 +367,9 @@ def grade_claims(
         found = [
             _undecided(claim, v, shown, unknown[v])
             if v in unknown
-            else grade_claim(subject, shapes, assume, options, v, o, claim, (right_texts or {}).get((v, o)), shown)
+            else grade_claim(
+                subject, shapes, assume, options, v, o, claim, right_texts.get((v, o)), shown, closed.get((v, o))
+            )
             for v, o in targets
         ]
         grades.append(_best(found, claim))
