@@ -87,6 +87,11 @@ READ: dict[str, list[str]] = {
     ],
     "x * w": ["x ⊙ w", "x∘w", r"x \odot w", r"x \circ w", "x .* w", "x*w", "diag(x) w", "Diag(w)x"],
     "x / w": ["x ⊘ w", r"x \oslash w", "x ./ w", "diag(w)^-1 x"],
+    "x * (x @ x) ** -0.5": [
+        "x(x'x)^-0.5", "x(x'x)^{-0.5}", "x(x'x)^(-0.5)", "x(x'x)^-.5", "x(xᵀx)^−0.5", "x/(x'x)^0.5", "x/(x'x)^.5", "x(x'x)**-0.5",
+        r"x(x^\top x)^{-0.5}", r"x(x^\top x)^-0.5", r"\frac{x}{(x^\top x)^0.5}", "x(x'x)^-0.5.", "(x'x)^-1.5 x'x x",
+    ],
+    "w ** 1.5 * 2.5": ["2.5w^⊙1.5", "2.5 w.^1.5", "w^⊙1.5 2.5"],
     "torch.outer(b, x)": ["b x^T", "bxᵀ", r"b x^{\top}", "b*x'"],
     "0.5 * (x @ x) * w": [
         "½ (xᵀx) w", "1/2 x^T x w", r"\tfrac12 x^{\top}x\, w", r"\frac{1}{2} (x^\top x) w", "½(x·x)w", "½‖x‖² w",

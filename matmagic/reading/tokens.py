@@ -208,7 +208,8 @@ class _Lexer:
         if not self.skip_spaces():
             raise Unread("the formula ends too early", self.at)
         rest = self.text[self.at :]
-        run = re.match(r"\d+" if not (self.latex or mark == "") else r"\d", rest, re.ASCII)
+        digits = r"\d" if self.latex or mark == "" else r"\d+"
+        run = re.match(rf"{digits}(\.\d+)?" if mark == "^" else digits, rest, re.ASCII)  # x^0.5
         if run:
             self.add("number", run[0], len(run[0]))
         elif is_letter(rest[0]):
