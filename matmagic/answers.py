@@ -20,6 +20,7 @@ from typing import Any
 
 from .cells import Cell, Outcome, all_reads, answer_lines, backward, depending, is_tensor
 from .errors import CellError
+from .options import nearest
 from .places import roots
 
 _CLAIM = re.compile(r"expected(?:_(gradient|grad|jacobian|jac|hessian|hess)s?)?(?:_(?:wrt_)?(\w+))?")
@@ -31,6 +32,7 @@ PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYW
 class Context:
     """What an answer may refer to: the notebook, and the function beside it."""
 
+    called: tuple[str, ...]  # the function, and in backward style what it differentiates
     namespace: Mapping[str, Any]
     arguments: tuple[str, ...]
     defaults: Mapping[str, Any]
@@ -119,10 +121,26 @@ def _claim(name: str, text: str, line: int, about: Context, code: Slice) -> Clai
         return Claim(text, None, kind, line, name, code)
     said = _CLAIM.fullmatch(name)
     word, variable = (said[1], said[2]) if said else (None, None)
+    kind = _KINDS.get(word, word) if word else None
+    return Claim(text, _variable(variable, name, bool(word), about) if variable else None, kind, line, name, code)
+
+
+def _variable(said: str, name: str, is_derivative: bool, about: Context) -> str | None:
+    """The argument that an answer's name ends with; None for a general ending, a CellError where one is missing.
+
+    lin_weight and weight stand for lin.weight; expected_gradient_2, expected_gradient_f and expected_result are general.
+    """
     known = [*about.arguments, *about.constants]
-    alike = [k for k in known if variable and _flat(k) == _flat(variable)]
-    chosen = variable if variable in known else alike[0] if len(alike) == 1 else None
-    return Claim(text, chosen, _KINDS.get(word, word) if word else None, line, name, code)
+    inside = [k for k in known if not k.isidentifier() and _flat(k).endswith(f"_{_flat(said)}")]
+    for alike in ([k for k in known if k == said], [k for k in known if _flat(k) == _flat(said)], inside):
+        if len(alike) == 1:
+            return alike[0]
+    if said.isdigit() or said in about.called or not (is_derivative or len(said) == 1):
+        return None
+    raise CellError(
+        f"{name}: {about.called[0]} has no argument {said}{nearest(said, known)}",
+        f"it has {', '.join(known)}; expected_gradient is an answer for any of them",
+    )
 
 
 def _flat(name: str) -> str:

@@ -83,7 +83,8 @@ class Subject:
     @property
     def context(self) -> Context:
         """What an answer to this subject may refer to."""
-        return Context(self.namespace, tuple(self.signature.parameters), self.defaults, tuple(self.reads))
+        called, arguments = (self.name, self.symbol), tuple(self.signature.parameters)
+        return Context(called, self.namespace, arguments, self.defaults, tuple(self.reads))
 
     def bind(self, inputs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """args and kwargs for calling the function; names that are not its arguments are left out."""

@@ -40,7 +40,9 @@ NAMES = {  # answer -> variable, kind
     "expected_hess_x": ("x", "hessian"),
     "expected_jac_x": ("x", "jacobian"),
     "expected_A": ("A", None),
-    "expected_grad_z": (None, "gradient"),
+    "expected_grad_f": (None, "gradient"),
+    "expected_gradient_2": (None, "gradient"),
+    "expected_result": (None, None),
     "expectedly": (None, None),
 }
 
@@ -50,6 +52,22 @@ def test_name_tells_variable_and_kind(name: str) -> None:
     claim = answer(f"{name} = 2 * 3")
     assert (claim.variable, claim.kind) == NAMES[name]
     assert (claim.text, claim.line, claim.name) == ("2 * 3", 2, name)
+
+
+@pytest.mark.parametrize("name", ["expected_gradient_y", "expected_grad_z", "expected_jacobian_wrt_B", "expected_y"])
+def test_a_name_that_is_no_argument_is_asked_about(name: str) -> None:
+    with pytest.raises(CellError, match=rf"{name}: f has no argument {name[-1]}\n  it has x, A"):
+        answer(f"{name} = 2 * 3")
+
+
+def test_a_name_near_to_an_argument_is_proposed() -> None:
+    with pytest.raises(CellError, match=r"f has no argument thetta \(did you mean theta\?\)"):
+        captured("def f(theta): return theta @ theta\nexpected_gradient_thetta = 2 * theta")
+
+
+def test_a_parameter_of_a_module_by_its_last_name() -> None:
+    claim = captured("def f(x): return lin(x).sum()\nexpected_grad_weight = 0", lin=torch.nn.Linear(2, 1)).claims[0]
+    assert claim.variable == "lin.weight"
 
 
 def test_both_cases_of_a_letter_are_two_arguments() -> None:
