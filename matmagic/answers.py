@@ -120,9 +120,10 @@ def _claim(name: str, text: str, line: int, about: Context, code: Slice) -> Clai
         kind = next((k for k in ("jacobian", "hessian") if name.startswith(k)), "gradient")
         return Claim(text, None, kind, line, name, code)
     said = _CLAIM.fullmatch(name)
-    word, variable = (said[1], said[2]) if said else (None, None)
+    word, ending = (said[1], said[2]) if said else (None, None)
     kind = _KINDS.get(word, word) if word else None
-    return Claim(text, _variable(variable, name, bool(word), about) if variable else None, kind, line, name, code)
+    variable = _variable(ending, name, bool(word), about) if ending else None
+    return Claim(text, variable, kind, line, name, code)
 
 
 def _variable(said: str, name: str, is_derivative: bool, about: Context) -> str | None:

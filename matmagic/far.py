@@ -21,6 +21,7 @@ from torch import Tensor
 from .autograd import copies, point, relative_error
 from .calling import call, float64
 from .conditions import SCALABLE
+from .cuts import cuts
 from .reasons import Question
 from .shapes import sizes_for
 from .verify import inputs_at, singular
@@ -52,10 +53,10 @@ class Closed(Protocol):
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Arguments at which the answer is another function: "large" or "small"; `known`, if the closed form is right there."""
+    """Arguments at which the answer is another function, "large" or "small", and whether f `branches` to another one there."""
 
     where: str
-    known: bool
+    branches: bool
 
 
 def fails_far(
@@ -64,14 +65,21 @@ def fails_far(
     """Where the answer is another function than the derivative, by far more than rounding; None where it is nowhere."""
     for number, scale in enumerate(FAR):
         inputs = _scaled(question, assume, number, scale)
-        truth = _truth(question, inputs)
-        if truth is not None and _apart(question, inputs, _value(found, inputs), truth, OTHER):
-            return Elsewhere(_where(scale), closed is not None and _holds(closed, inputs, truth))
+        answer, truth = _value(found, inputs), _truth(question, inputs)
+        if answer is None or truth is None or not _apart(question, inputs, answer, truth, OTHER):
+            continue
+        own = _value(closed, inputs) if closed else None
+        if own is None or not _apart(question, inputs, own, truth, OTHER):
+            return Elsewhere(_where(scale), False)
+        if _branches(question, inputs):
+            return Elsewhere(_where(scale), True)
+        if relative_error(answer, own) > PIECE and _is_steady(found, inputs, answer):  # f itself has no digits there
+            return Elsewhere(_where(scale), False)
     for number, scale in enumerate(scales(closed.code)) if closed else ():
         for sign in (1, -1):
             inputs = _scaled(question, assume, number, sign * scale, alone=sign == -1)
             if closed and _other_piece(question, inputs, found, closed):
-                return Elsewhere(_where(scale), True)
+                return Elsewhere(_where(scale), False)
     return None
 
 
@@ -126,8 +134,18 @@ def _other_piece(question: Question, inputs: Mapping[str, Tensor], found: Evalua
     truth = _truth(question, inputs)
     if truth is None or relative_error(own, truth) > HELD or not _apart(question, inputs, answer, truth, PIECE):
         return False
+    return _is_steady(found, inputs, answer)
+
+
+def _is_steady(found: Evaluate, inputs: Mapping[str, Tensor], answer: Tensor) -> bool:
+    """Whether an answer has digits at these inputs: the last ones of the inputs don't change it."""
     beside = _value(found, {n: t * (1 + 1e-12) if t.is_floating_point() else t for n, t in inputs.items()})
     return beside is not None and relative_error(beside, answer) <= STEADY
+
+
+def _branches(question: Question, inputs: Mapping[str, Tensor]) -> bool:
+    """Whether f's control flow depends on values, so that it may be another function at others."""
+    return any(cut.kind == "number" for cut in cuts(question.subject, inputs, list(question.shapes.of)))
 
 
 def _value(found: Evaluate, inputs: Mapping[str, Tensor]) -> Tensor | None:
@@ -148,17 +166,8 @@ def _truth(question: Question, inputs: Mapping[str, Tensor]) -> Tensor | None:
         return None
 
 
-def _holds(closed: Closed, inputs: Mapping[str, Tensor], truth: Tensor) -> bool:
-    value = _value(closed, inputs)
-    return value is not None and relative_error(value, truth) <= HELD
-
-
-def _apart(
-    question: Question, inputs: Mapping[str, Tensor], value: Tensor | None, truth: Tensor, tolerance: float
-) -> bool:
+def _apart(question: Question, inputs: Mapping[str, Tensor], value: Tensor, truth: Tensor, tolerance: float) -> bool:
     """Whether a value is not the derivative, by more than the tolerance and than what rounding leaves of f."""
-    if value is None:
-        return False
     natural = call(question.subject, copies(inputs)).abs().max() / point(inputs, question.variable).abs().max()
     least = max(float(truth.abs().max()), LEAST * float(natural))
     difference = float((value - truth).abs().max())

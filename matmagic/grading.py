@@ -180,12 +180,9 @@ def grade_claim(
 
 def _wrong_elsewhere(grading: _Grading, elsewhere: Elsewhere) -> Grade:
     """An answer that is right at arguments of usual size only; where our own formula is, too, it is not offered."""
-    if elsewhere.known or grading.right_text is None:
-        words = f"it is another function where the arguments are {elsewhere.where}"
-        return _wrong(grading, Reason("wrong-function", words))
-    name = grading.question.subject.name
-    words = f"{name} is another function where the arguments are {elsewhere.where}"
-    return _wrong(replace(grading, right_text=None), Reason("wrong-function", words))
+    other = grading.question.subject.name if elsewhere.branches else "it"
+    reason = Reason("wrong-function", f"{other} is another function where the arguments are {elsewhere.where}")
+    return _wrong(replace(grading, right_text=None) if elsewhere.branches else grading, reason)
 
 
 def _samples(grading: _Grading, inputs: Sequence[Mapping[str, Tensor]]) -> list[Sample]:

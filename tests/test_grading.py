@@ -15,6 +15,7 @@ from matmagic.claims import claim_of_option
 from matmagic.counterexamples import entries
 from matmagic.grading import Grade, grade_claim, grade_claims
 from matmagic.options import Options
+from matmagic.report import Report, gradcheck
 from matmagic.shapes import find_shapes
 from matmagic.verify import derivative_of
 
@@ -223,6 +224,127 @@ LARGE = [  # where exponentials overflow, saturate or lose digits
 @pytest.mark.parametrize("cell, claim", LARGE)
 def test_a_right_answer_may_lose_digits_where_arguments_are_large_or_tiny(cell: str, claim: str) -> None:
     assert grade(cell, claim, "X" if "X" in cell else "x").verdict == "correct"
+
+
+# --------------------------------------------------------------------------- beyond the draws
+
+
+BOUNDED = [  # a bound beyond the draws, and the answer that leaves it out
+    ("def f(x): return x.clamp(min=-100).sum()", "torch.ones_like(x)"),
+    ("def f(x): return x.clamp(max=1e8).sum()", "torch.ones_like(x)"),
+    ("def f(x): return (x ** 2).clamp(max=1e4).sum()", "2x"),
+    ("def f(x): return (x ** 3).clamp(max=1e6).sum()", "3 * x ** 2"),
+    ("def f(x): return torch.exp(x).clamp(max=1e20).sum()", "torch.exp(x)"),
+    ("def f(x): return torch.maximum(x, torch.tensor(-100.0)).sum()", "torch.ones_like(x)"),
+    ("def f(x): return x.clamp(-1e3, 1e3).sum()", "torch.ones_like(x)"),
+    ("def f(x): return torch.relu(x + 200).sum()", "torch.ones_like(x)"),
+    ("def f(x): return torch.relu(0.001 * x + 1).sum()", "0.001 * torch.ones_like(x)"),
+    ("def f(x, A): return torch.relu(A @ x + 5000).sum()", "A.sum(0)"),
+    ("def f(x, y): return torch.relu(x / y + 1e4).sum()", "1 / y"),
+    ("def f(x, y): return F.huber_loss(x, y, delta=1e3)", "(x - y) / len(x)"),
+    ("def f(x, y): return F.smooth_l1_loss(x, y, beta=1e-3)", "torch.sign(x - y) / len(x)"),
+    ("def f(x): return x.norm().clamp(max=1e3) ** 2", "2 * x"),
+    ("def f(x): return (x / x.norm().clamp(min=1e-2)).sum()", "1 / x.norm() - x * x.sum() / x.norm() ** 3"),
+    ("def f(x): return (x / x.norm().clamp(min=1e-3)).sum()", "1 / x.norm() - x * x.sum() / x.norm() ** 3"),
+    ("def f(x): return F.threshold(x, -300, 0).sum()", "torch.ones_like(x)"),
+    ("def f(x): return F.hardshrink(x, 1e-3).sum()", "torch.ones_like(x)"),
+]
+
+
+@pytest.mark.parametrize("cell, claim", BOUNDED)
+def test_an_answer_that_leaves_out_a_bound_is_wrong(cell: str, claim: str) -> None:
+    (found,) = checked(cell, claim).claims
+    assert found.verdict == "wrong" and "it is another function where the arguments are" in found.sentence
+    assert "; it is " in found.sentence
+
+
+SPELLED = [  # right ones, which overflow or lose digits far from the draws, beside numbers of unusual size in the code
+    ("def f(x): return x.clamp(min=-100).sum()", "(x > -100) * torch.ones_like(x)"),
+    ("def f(x): return (x ** 2).clamp(max=1e4).sum()", "2 * x * (x.abs() < 100)"),
+    ("def f(x): return x.norm().clamp(max=1e3) ** 2", "2 * x * (x.norm() < 1e3)"),
+    ("def f(x): return F.normalize(x, dim=0).sum()", "1 / x.norm() - x * x.sum() / x.norm() ** 3"),
+    ("def f(x): return F.softplus(0.01 * x).sum()", "0.01 * torch.exp(0.01 * x) / (1 + torch.exp(0.01 * x))"),
+    ("def f(x): return torch.tanh(5 * x).sum()", "5 / torch.cosh(5 * x) ** 2"),
+    ("def f(x): return torch.logsumexp(20 * x, 0) / 20", "torch.exp(20 * x) / torch.exp(20 * x).sum()"),
+    ("def f(x): return torch.sqrt(1e-4 + x ** 2).sum()", "x * (1e-4 + x ** 2) ** -0.5"),
+    (
+        "def f(x): return torch.sqrt(16 + x * x).sum() - x.sum()",
+        "(x - torch.sqrt(16 + x * x)) / torch.sqrt(16 + x * x)",
+    ),
+    ("def f(x): return (x - torch.sin(5 * x) / 5).sum()", "2 * torch.sin(2.5 * x) ** 2"),
+    ("def f(x): return torch.log(5 + x @ x)", "2 * x / (x @ x + 5)"),
+    ("def f(x): return (1 / (1 + torch.exp(-7 * x))).sum()", "7 * torch.sigmoid(7 * x) * torch.sigmoid(-7 * x)"),
+    (
+        "def f(X): return torch.logdet(5 * torch.eye(X.shape[1]) + X.T @ X)",
+        "2 * torch.inverse(5 * torch.eye(X.shape[0]) + X @ X.T) @ X",
+    ),
+    (
+        "def f(X): return torch.logdet(0.01 * torch.eye(X.shape[0]) + X @ X.T)",
+        "2 * X @ torch.inverse(0.01 * torch.eye(X.shape[1]) + X.T @ X)",
+    ),
+    (
+        "def f(x, A, b): return ((A @ x - b) ** 2).sum() + 0.01 * x @ x",
+        "2 * (A.T @ A + 0.01 * torch.eye(len(x))) @ x - 2 * A.T @ b",
+    ),
+    ("def f(x, y): return F.huber_loss(x, y, delta=1e3)", "torch.clamp(x - y, -1e3, 1e3) / len(x)"),
+    ("def f(x): return torch.erf(10 * x).sum()", "20 / torch.pi ** 0.5 * torch.exp(-100 * x * x)"),
+    ("def f(x): return torch.atan(100 * x).sum()", "100 / (1 + 1e4 * x ** 2)"),
+    ("def f(x): return (x ** 7).sum() / 7 + 4 * x.sum()", "x ** 6 + 4"),
+]
+
+
+@pytest.mark.parametrize("cell, claim", SPELLED)
+def test_a_right_answer_stays_right_where_bounds_are_met_or_digits_lost(cell: str, claim: str) -> None:
+    (found,) = checked(cell, claim).claims
+    assert found.verdict == "correct", found.sentence
+
+
+def test_a_right_answer_stays_right_where_f_itself_loses_digits() -> None:
+    def nll(w, X, y):  # type: ignore[no-untyped-def]
+        return F.binary_cross_entropy(torch.sigmoid(X @ w), y, reduction="sum")
+
+    def neuron(w, x, b):  # type: ignore[no-untyped-def]
+        return 1 / (1 + torch.exp(-(w @ x + b)))
+
+    for f, assume, right, wrong in (
+        (
+            nll,
+            {"y": "binary"},
+            "X.T @ (torch.sigmoid(X @ w) - y)",
+            "X.T @ (torch.sigmoid(X @ w) - y) * (w.abs().max() > 1e-3)",
+        ),
+        (neuron, {}, "torch.sigmoid(w @ x + b) * (1 - torch.sigmoid(w @ x + b)) * x", "torch.sigmoid(w @ x + b) * x"),
+    ):
+        report = gradcheck(f, wrt="w", assume=assume, claim=right)
+        assert report.claims[0].verdict == "correct", report.claims[0].sentence
+        assert gradcheck(f, wrt="w", assume=assume, claim=wrong).claims[0].verdict != "correct"
+
+
+def checked(cell: str, claim: str) -> Report:
+    names: dict[str, Any] = {"torch": torch, "F": F}
+    exec(cell, names)
+    return gradcheck(names["f"], wrt="X" if "X" in cell else "x", claim=claim)  # type: ignore[no-any-return]
+
+
+def test_a_formula_that_fails_elsewhere_too_is_not_offered() -> None:
+    (found,) = checked("def f(x): return x.sum() if x.norm() < 100 else 2 * x.sum()", "torch.ones_like(x)").claims
+    assert found.sentence == "Your answer 𝟏 is wrong: f is another function where the arguments are large."
+
+
+ZEROS = [
+    ("def f(x): return torch.softmax(x, 0).sum()", "0", "correct"),
+    ("def f(x): return torch.softmax(x, 0).sum()", "0.0", "correct"),
+    ("def f(x): return torch.round(x)", "0", "correct"),
+    ("def f(x): return torch.softmax(x, 0).sum()", "1", "wrong"),
+    ("def f(x): return torch.softmax(x, 0).sum()", "torch.zeros(2, 2)", "wrong"),
+    ("def f(x): return x @ x", "0", "wrong"),
+    ("def f(x): return x.sum()", "1", "wrong"),
+]
+
+
+@pytest.mark.parametrize("cell, claim, verdict", ZEROS)
+def test_the_number_0_is_the_zero_of_any_shape(cell: str, claim: str, verdict: str) -> None:
+    assert grade(cell, claim).verdict == verdict
 
 
 # --------------------------------------------------------------------------- cells
