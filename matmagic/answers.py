@@ -117,8 +117,8 @@ def claims_of_cell(cell: Cell, outcome: Outcome, about: Context) -> tuple[Claim,
 def _claim(name: str, text: str, line: int, about: Context, code: Slice) -> Claim:
     """The claim with what its name says: expected_grad_x is a gradient with respect to x."""
     if not name.startswith("expected"):
-        kind = next((k for k in ("jacobian", "hessian") if name.startswith(k)), "gradient")
-        return Claim(text, None, kind, line, name, code)
+        beginning = next((k for k in ("jacobian", "hessian") if name.startswith(k)), "gradient")
+        return Claim(text, None, beginning, line, name, code)
     said = _CLAIM.fullmatch(name)
     word, ending = (said[1], said[2]) if said else (None, None)
     kind = _KINDS.get(word, word) if word else None
