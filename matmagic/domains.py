@@ -20,10 +20,11 @@ from torch import Tensor
 from .autograd import copies, derivative_of, is_symmetric
 from .calling import Running, call, replacements, validated
 from .capture import Subject
+from .inference import letters_of
 from .options import Options
 from .patience import Patience
 from .sampling import holds
-from .shapes import Shapes, assign, letters_of, sizes_for
+from .shapes import Shapes, assign, sizes_for
 from .verify import inputs_at
 from .watching import call_name
 
