@@ -20,6 +20,7 @@ from torch import Tensor
 from .autograd import copies, derivative_of, is_symmetric
 from .calling import Running, call, replacements, validated
 from .capture import Subject
+from .errors import OptionError
 from .inference import letters_of
 from .options import Options
 from .patience import Patience
@@ -170,11 +171,14 @@ def _finite_draws(
 
 
 def _small_sizes(shapes: Shapes, draw: int) -> dict[str, int]:
-    """Sizes from 2 on, at which entries suit f by chance."""
+    """Sizes from 2 on, at which entries suit f by chance; those of a draw where they don't meet the conditions."""
     letters = letters_of(shapes.of)
     pool = list(range(2, 5 + len(letters)))
     turn = draw % len(letters) if letters else 0
-    return assign([*letters[turn:], *letters[:turn]], pool, shapes.conditions)
+    try:
+        return assign([*letters[turn:], *letters[:turn]], pool, shapes.conditions)
+    except OptionError:
+        return sizes_for(shapes, draw)
 
 
 def _first(

@@ -219,6 +219,13 @@ def test_no_more_is_taken_than_f_needs(
     assert seen >= 10
 
 
+@pytest.mark.parametrize("condition", ["n>5", "n>=6", "m<n"])
+def test_a_domain_is_sought_at_sizes_that_are_asked_for(condition: str) -> None:
+    asked, options = subject("def f(x, A): return torch.log(A @ x).sum()"), Options(sizes=(condition,))
+    shapes = find_shapes(asked, options)
+    assert domain_of(asked, shapes, {}, options) == {"x": "positive-mean", "A": "positive-mean"}
+
+
 def test_replaced_draws_are_told() -> None:
     def notes(function: Callable[..., Tensor]) -> list[str]:
         return [note.text for note in matmagic.gradcheck(function).notes]
