@@ -79,6 +79,8 @@ def parse_claim(text: str, names: Sequence[str], shapes: Shapes | None = None) -
     try:
         code = read_code(text, names)
     except OptionError as refused:
+        if ":=" in text and is_code(text):  # a name given in code is no equation
+            raise
         try:
             return _formula(text, names, shapes or {})
         except OptionError:

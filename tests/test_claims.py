@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -53,6 +54,15 @@ READ = [
     "torch.pi * x",
     "torch.norm(A, p='fro')",
     "1",
+    "math.sqrt(2 * math.pi) * x + math.e",
+    "torch.eye(A.shape[0]).to(A) - (A > 0).to(x)",
+    "x.to(torch.float64)",
+    "x.new_tensor([2.0, 1.0])",
+    "torch.linalg.svd(A, full_matrices=False).U @ torch.linalg.svd(A, full_matrices=False).Vh",
+    "torch.linalg.svd(A).S",
+    "torch.special.ndtr(x) + torch.special.i0(x) + torch.asinh(x) + torch.sort(x).values",
+    "(v1 := A @ x, v2 := v1 + x, v1 @ v2)[-1]",
+    "(v1 := x, v1)[-1].mul(v1)",
 ]
 
 
@@ -62,7 +72,7 @@ def test_reads_as_python_does(text: str) -> None:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        expected = eval(text, {"torch": torch, "F": F, **VALUES})
+        expected = eval(text, {"torch": torch, "F": F, "math": math, **VALUES})
     finally:
         torch.set_default_dtype(before)
     assert torch.equal(torch.as_tensor(found), torch.as_tensor(expected))
@@ -93,6 +103,15 @@ REFUSED = [
     ("[i for i in x]", "ListComp can't stand"),
     ("x if x else x", "IfExp can't stand"),
     ("(y := x)", "NamedExpr can't stand"),
+    ("(x := A, x)[-1]", "x has a meaning already"),
+    ("(torch := A, torch)[-1]", "torch has a meaning already"),
+    ("(v := A, v := x, v)[-1]", "v has a meaning already"),
+    ("v + (v := x, v)[-1]", "v is no argument of the function"),
+    ("(v := x.data, v)[-1]", r"\.data can't stand"),
+    ("x.to('cuda')", "a device can't stand"),
+    ("x.to(device='meta')", "a device can't stand"),
+    ("math.factorial(9)", r"math\.factorial can't stand"),
+    ("math.__dict__", "can't stand"),
     ("f'{x}'", "JoinedStr can't stand"),
     ("~x", "'~' can't stand"),
     ("x and x", "BoolOp can't stand"),

@@ -41,17 +41,18 @@ TORCH = words(
     "pinverse polygamma pow prod reciprocal relu reshape roll rsqrt selu sgn sigmoid sign sin sinh "
     "slogdet softmax sqrt square squeeze stack std sub subtract sum tan tanh tensor tensordot tile "
     "trace transpose tril triu true_divide unsqueeze var vdot vstack where zeros zeros_like sinc "
-    "sum_to_size digamma lgamma swapaxes"
+    "sum_to_size digamma lgamma swapaxes acos acosh asin asinh atanh argmin argsort nan_to_num sort xlogy"
 )
 FUNCTIONS: Mapping[str, frozenset[str]] = {
     "torch": TORCH,
     "torch.linalg": words(
         "cholesky cross det diagonal eigh eigvalsh inv matmul matrix_exp matrix_norm matrix_power multi_dot "
-        "norm pinv slogdet solve svdvals tensorinv trace vecdot vector_norm"
+        "norm pinv slogdet solve svd svdvals tensorinv trace vecdot vector_norm"
     ),
     "torch.special": words(
-        "digamma entr erf erfc exp2 expit expm1 gammaln log1p logit log_softmax logsumexp softmax xlogy"
+        "digamma entr erf erfc erfcx exp2 expit expm1 gammaln i0 i1 log1p logit log_softmax logsumexp ndtr softmax xlogy"
     ),
+    "math": words("sqrt exp log lgamma"),
     "F": words(
         "elu gelu hardtanh leaky_relu log_softmax logsigmoid mse_loss normalize one_hot relu relu6 selu "
         "sigmoid silu softmax softmin softplus softsign tanh binary_cross_entropy "
@@ -60,10 +61,10 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
 }
 METHODS = (TORCH - {"arange", "eye", "full", "ones", "zeros", "tensor", "stack", "cat", "einsum", "where"}) | words(
     "t dot double float expand expand_as repeat view size numel dim item clone contiguous new_ones "
-    "new_zeros bool masked_fill div mul add sub mm mv view_as reshape_as type_as T inverse detach "
+    "new_zeros new_tensor to bool masked_fill div mul add sub mm mv view_as reshape_as type_as T inverse detach "
     "softmax"
 ) - {"T", "item"}
-ATTRIBUTES = words("T mT H shape ndim dtype eigenvalues eigenvectors logabsdet sign values indices")
+ATTRIBUTES = words("T mT H shape ndim dtype eigenvalues eigenvectors logabsdet sign values indices U S Vh")
 CONSTANTS: Mapping[str, Any] = {
     "pi": math.pi,
     "e": math.e,
@@ -71,6 +72,7 @@ CONSTANTS: Mapping[str, Any] = {
     "float64": torch.float64,
     "float32": torch.float32,
 }
+WITH_CONSTANTS: Mapping[str, frozenset[str]] = {"torch": frozenset(CONSTANTS), "math": words("pi e inf")}
 MAKERS = words("arange eye full ones zeros expand repeat tile new_ones new_zeros one_hot linspace")
 DIAGONALS = words("diag diag_embed diagflat")  # n entries give n²
 OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
@@ -93,6 +95,7 @@ MODULES: Mapping[str, Any] = {
     "torch": torch,
     "torch.linalg": torch.linalg,
     "torch.special": torch.special,
+    "math": math,
     "F": F,
 }
 
@@ -113,12 +116,12 @@ def read_code(text: str, names: Collection[str]) -> Evaluate:
         offset = getattr(error, "offset", None) or 1
         lines = (text.strip().splitlines() or [""])[:1]
         raise OptionError("the claim is not a Python expression", *lines, " " * (offset - 1) + "^") from None
-    reader = _Reader(text.strip(), frozenset(names))
+    reader = _Reader(text.strip(), {*names})
     reader.check(tree.body, 0)
 
     def evaluate(values: Mapping[str, Any]) -> Any:
         with float64():
-            return _value(tree.body, values)
+            return _value(tree.body, dict(values))
 
     return evaluate
 
@@ -150,7 +153,7 @@ class _Reader:
     """Refuses what is not on the lists, with the place."""
 
     text: str
-    names: frozenset[str]
+    names: set[str]  # with those that the text has given so far
 
     def check(self, node: ast.AST, depth: int) -> None:
         """Check a node and those below it."""
@@ -173,17 +176,30 @@ class _Reader:
                 self.check_attribute(node, depth)
             case ast.Call():
                 self.check_call(node, depth)
+            case ast.Tuple(elts=items):
+                for item in items:
+                    self.check_item(item, depth + 1)
             case _:
                 self.check_operator(node)
                 for child in _below(node):
                     self.check(child, depth + 1)
+
+    def check_item(self, node: ast.expr, depth: int) -> None:
+        """An item of a tuple, which may get a name: (v := x @ A, v * v)[-1]."""
+        if not isinstance(node, ast.NamedExpr):
+            return self.check(node, depth)
+        self.check(node.value, depth)
+        if node.target.id in {*self.names, *MODULES, "len"}:
+            self.refuse(node, f"{node.target.id} has a meaning already")
+        self.names.add(node.target.id)
+        return None
 
     def check_operator(self, node: ast.AST) -> None:
         """Operators, brackets and slices that are on the list."""
         match node:
             case ast.BinOp(op=op) | ast.UnaryOp(op=op) | ast.Compare(ops=[op]) if type(op) in OPERATORS:
                 return
-            case ast.Tuple() | ast.List() | ast.Subscript() | ast.Slice():
+            case ast.List() | ast.Subscript() | ast.Slice():
                 return
         self.refuse(node, f"{type(node).__name__} can't stand in a claim")
 
@@ -191,7 +207,7 @@ class _Reader:
         """`.T` and its like, and constants of torch."""
         module = _module(node.value)
         if module is not None and module not in self.names:
-            if module != "torch" or node.attr not in CONSTANTS:
+            if node.attr not in WITH_CONSTANTS.get(module, ()):
                 self.refuse(node, f"{module}.{node.attr} can't stand in a claim")
             return
         if node.attr not in ATTRIBUTES:
@@ -212,6 +228,10 @@ class _Reader:
                 self.check(base, depth + 1)
             case _:
                 self.refuse(node, "only functions of torch and F can be called in a claim")
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "to":
+            for given in (*node.args, *(k.value for k in node.keywords)):
+                if isinstance(given, ast.Constant):
+                    self.refuse(node, "a device can't stand in a claim")
         for argument in node.args:
             self.check(argument, depth + 1)
         for keyword in node.keywords:
@@ -232,7 +252,7 @@ class _Reader:
         raise OptionError(f"can't read the claim: {reason}", self.text.splitlines()[line - 1], " " * column + "^")
 
 
-def _nearest(word: str, known: frozenset[str]) -> str:
+def _nearest(word: str, known: Collection[str]) -> str:
     """A suggestion."""
     close = difflib.get_close_matches(word, sorted(known), 1)
     return f" (did you mean {close[0]}?)" if close else ""
@@ -259,8 +279,8 @@ def _below(node: ast.AST) -> Iterator[ast.AST]:
 # --------------------------------------------------------------------------- its value
 
 
-def _value(node: ast.AST | None, names: Mapping[str, Any]) -> Any:
-    """The value of a checked node."""
+def _value(node: ast.AST | None, names: dict[str, Any]) -> Any:
+    """The value of a checked node; `names` get those that it gives."""
     match node:
         case None:
             return None
@@ -271,11 +291,15 @@ def _value(node: ast.AST | None, names: Mapping[str, Any]) -> Any:
         case ast.Name(id=name):
             return names[name]
         case ast.Attribute(value=base, attr=name):
-            if _module(base) == "torch" and "torch" not in names and name in CONSTANTS:
+            module = _module(base)
+            if module is not None and module not in names and name in WITH_CONSTANTS.get(module, ()):
                 return CONSTANTS[name]
             return getattr(_value(base, names), name)
         case ast.Call():
             return _called(node, names)
+        case ast.NamedExpr(target=ast.Name(id=name), value=given):
+            names[name] = _value(given, names)
+            return names[name]
         case ast.BinOp(left=left, op=op, right=right):
             return _operated(op, _value(left, names), _value(right, names))
         case ast.UnaryOp(op=op, operand=operand):
@@ -308,15 +332,17 @@ def _operated(op: ast.AST, left: Any, right: Any) -> Any:
     return OPERATORS[type(op)](left, right)
 
 
-def _called(node: ast.Call, names: Mapping[str, Any]) -> Any:
+def _called(node: ast.Call, names: dict[str, Any]) -> Any:
     """A function of torch, or a method, on its arguments."""
+    base, module = None, None
+    if isinstance(node.func, ast.Attribute):
+        module = _module(node.func.value)
+        base = None if module and module.partition(".")[0] not in names else _value(node.func.value, names)
     args = [_value(a, names) for a in node.args]
     kwargs = {k.arg: _value(k.value, names) for k in node.keywords if k.arg is not None}
     if isinstance(node.func, ast.Name):
         return len(args[0])
     assert isinstance(node.func, ast.Attribute)
-    module = _module(node.func.value)
-    base = None if module and module.partition(".")[0] not in names else _value(node.func.value, names)
     if base is not None and not isinstance(base, Tensor) and node.func.attr not in ("numel", "size"):
         raise OptionError(f".{node.func.attr}() is called on something that is no tensor")
     _bounded(base, *args, *kwargs.values())
