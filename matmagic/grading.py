@@ -76,6 +76,7 @@ class _Grading:
     claim: Claim
     right_text: str | None
     shown: str
+    closed: Closed | None = None
     known: dict[tuple[tuple[int, ...], ...], tuple[int, ...]] = field(default_factory=dict)  # shapes of the derivative
 
     def found(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -102,7 +103,14 @@ class _Grading:
 
     def condition(self) -> tuple[str, str] | None:
         """The argument and the property under which the claim is right, if there is one."""
-        return condition_for(self.question, self.assume, self.options.seed, self.found)
+        found = condition_for(self.question, self.assume, self.options.seed, self.found)
+        if found is not None and self.elsewhere({**self.assume, found[0]: found[1]}):
+            return None  # 1/x for log(clamp(x, min=0.001)) is not right for all positive x
+        return found
+
+    def elsewhere(self, assume: Mapping[str, str]) -> Elsewhere | None:
+        """Where the claim is another function, though it is right at arguments of usual size with these properties."""
+        return fails_far(self.question, assume, self.found, self.closed)
 
     def grade(self, verdict: str, why: str = "", **more: Any) -> Grade:
         """A Grade of this claim."""
@@ -154,7 +162,7 @@ def grade_claim(
 ) -> Grade:
     """The verdict on one answer to the derivative by one variable; `closed` is the closed form that was proved."""
     grading = _Grading(
-        Question(subject, shapes, variable, order), assume, options, claim, right_text, pretty or claim.text
+        Question(subject, shapes, variable, order), assume, options, claim, right_text, pretty or claim.text, closed
     )
     inputs = list(draws(subject, shapes, assume, options))
     if len(inputs) > options.trials and not defined(grading.found, inputs[-1]):
@@ -170,7 +178,7 @@ def grade_claim(
     except Exception as error:
         return _not_evaluated(grading, error)
     if all(right(s.found, s.truth) or grading.agrees(s.inputs) for s in samples):
-        if elsewhere := fails_far(grading.question, assume, grading.found, closed):
+        if elsewhere := grading.elsewhere(assume):
             return _wrong_elsewhere(grading, elsewhere)
         return grading.grade("correct", sentence=f"Your answer {grading.shown} is right.")
     if _same_everywhere(samples) and (graded := _at_values(grading)) and graded.verdict == "correct":

@@ -299,6 +299,16 @@ def test_a_right_answer_stays_right_where_bounds_are_met_or_digits_lost(cell: st
     assert found.verdict == "correct", found.sentence
 
 
+def test_no_property_makes_an_answer_right_that_leaves_out_a_bound() -> None:
+    for cell, claim, verdict in (
+        ("def f(x): return torch.log(x.clamp(min=1e-3)).sum()", "1 / x", "wrong"),
+        ("def f(x): return x.clamp(0, 500).sum()", "torch.ones_like(x)", "wrong"),
+        ("def f(x): return x.clamp(min=0).sum()", "torch.ones_like(x)", "correct-if"),
+    ):
+        (found,) = checked(cell, claim).claims
+        assert found.verdict == verdict, found.sentence
+
+
 def test_a_right_answer_stays_right_where_f_itself_loses_digits() -> None:
     def nll(w, X, y):  # type: ignore[no-untyped-def]
         return F.binary_cross_entropy(torch.sigmoid(X @ w), y, reduction="sum")
