@@ -51,7 +51,7 @@ def test_a_check_stops(kernel: tuple[KernelManager, BlockingKernelClient], place
     reply = reply_to(client, number)
     took = time.monotonic() - start
     assert (reply["status"], reply.get("ename")) == ("error", "KeyboardInterrupt") and took < WITHIN, (reply, took)
-    assert place == "in f" or reply["traceback"] == ["KeyboardInterrupt: the check was stopped"]
+    assert "matmagic/" not in "".join(reply["traceback"])  # frames of f only, or one line
     assert asked(client, "%%gradcheck\ndef f(x): return x @ x")["status"] == "ok"
     said = "assert torch.is_grad_enabled() and torch.get_default_dtype() is torch.float32"
     assert asked(client, said)["status"] == "ok"
