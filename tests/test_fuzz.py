@@ -215,6 +215,14 @@ FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
         "t: , C: d n, W: m n, x: m, idx: d",
         {"idx": "index<n"},
     ),
+    "rows of an identity before brackets": (
+        """def f(y, w, C, u, p):
+    z1 = torch.zeros_like(w)
+    z1[:-1] = torch.sort(C @ u).values[1:] ** 2
+    return (torch.flip(y * y + 1, dims=[0]) * (z1 / (p + p))).sum()""",
+        "y: 3, w: 3, C: 3 n, u: n, p: ",
+        {"p": "positive"},
+    ),
     "numbers of a term and of its body": (
         """def f(A, w, target):
     n = w.shape[0]

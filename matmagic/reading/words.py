@@ -132,7 +132,8 @@ class Words(Cursor):
     def bracket_at(self, piece: str) -> int:
         """How many tokens further brackets follow; 0 where none do."""
         at = 1
-        if piece in MARKED and not (self.next(1).text == "_" and self.is_mark(piece, self.next(3).text)):
+        alone = self.next(1).text == "_" and self.next(4).text == "}"  # I_{1:2,:} is no function I₁
+        if piece in MARKED and not (alone and self.is_mark(piece, self.next(3).text)):
             return 0
         marks = ("_",) if piece in LETTERED and piece != "ψ" else ("_", "^")
         while self.next(at).text in marks and self.next(at).kind == "symbol":
