@@ -136,6 +136,7 @@ def test_every_rule_keeps_the_value(function: str, rule) -> None:  # type: ignor
 
 def test_each_rule_fires() -> None:
     told: set[str] = set()
-    for function in (*NAMED, *SUMS, "x @ B @ w + w @ B.T @ x", "1 / (1 + x @ B @ w) * (1 / (w @ B.T @ x + 1))"):
+    more = ["x @ B @ w + w @ B.T @ x", "1 / (1 + x @ B @ w) * (1 / (w @ B.T @ x + 1))", "(B @ x) ** (-2) * (B @ x) * w"]
+    for function in (*NAMED, *SUMS, *more):
         simplify(traced(function, SHAPES).node, record=lambda rule, before, after: told.add(rule))
     assert {(rule.__doc__ or "").strip() for rule in (*named_rules.ROWS, *term_rules.ROWS, *term_rules.LAST)} <= told
