@@ -14,8 +14,8 @@ from jupyter_client.manager import KernelManager
 
 SLOW = {
     "in f": "import time\ndef f(x):\n    time.sleep(0.3)\n    return x @ x",
-    "in a loop of torch calls": "def f(x):\n    for k in range(20_000):\n        x = torch.tanh(x) + k\n    return x.sum()",
-    "in many torch calls": "def f(X):\n    for _ in range(400):\n        X = torch.softmax(X @ X.T @ X, 1)\n    return X.sum()",
+    "in a loop of torch calls": "def f(x):\n    for k in range(100_000):\n        x = torch.tanh(x) + k\n    return x.sum()",
+    "in many torch calls": "def f(X):\n    for _ in range(4_000):\n        X = torch.softmax(X @ X.T @ X, 1)\n    return X.sum()",
 }
 WITHIN = 1.0  # seconds
 
