@@ -70,6 +70,8 @@ def selection(count: Size, size: Size, start: Size, step: int = 1) -> Node:
     """`count` rows of I, from row `start` on, each `step` further; shape: count × size."""
     if (count, start, step) == (size, 0, 1):
         return delta(size)
+    if count == 1:  # one entry
+        return product([(basis(size, start), (1,))], (1, size), (0, 1))
     node: Node = made(Selection, (count, size), start, step)
     return node
 

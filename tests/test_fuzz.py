@@ -223,6 +223,12 @@ FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
         "y: 3, w: 3, C: 3 n, u: n, p: ",
         {"p": "positive"},
     ),
+    "a slice of one entry": (
+        """def f(C, v, y):
+    return 2 * torch.softmax(C @ v / v.size(0) ** 0.5, 0).mul(y).add(y)[::2].sum()""",
+        "C: 2 n, v: n, y: 2",
+        {},
+    ),
     "numbers of a term and of its body": (
         """def f(A, w, target):
     n = w.shape[0]
