@@ -180,7 +180,7 @@ def power(base: Node, exponent: float | Fraction) -> Node:
         return scale(c**p, power(inner, p))
     if isinstance(base, Product) and not base.factors:
         return base
-    if isinstance(base, Sum) and not base.terms and p > 0:
+    if is_zero(base) and p > 0:
         return base
     if isinstance(base, Power) and _powers_multiply(base.exponent, p):
         return power(base.base, base.exponent * p)

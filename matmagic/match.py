@@ -34,6 +34,7 @@ from .expr import (
     Sum,
     add,
     exact,
+    is_zero,
     number,
     product,
     transpose,
@@ -191,7 +192,7 @@ def _vanishes(term: Node, variable: Leaf, order: int) -> bool:
             return True
         if order > 1:
             term = differentiate(term, variable)
-    return order > 1 and variable.name not in leaves(term) and isinstance(term, Sum) and not term.terms
+    return order > 1 and variable.name not in leaves(term) and is_zero(term)
 
 
 def _by_form(

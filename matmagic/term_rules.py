@@ -27,7 +27,7 @@ from .expr import (
     scale,
     zero,
 )
-from .matrix_rules import again, sums_to_one
+from .matrix_rules import again, sums_to_one, uses_of
 from .named_rules import is_negative
 from .walk import written_size
 
@@ -134,12 +134,12 @@ def sums_to_zero(node: Node) -> Node | None:
     """Σ_i (x_i − mean x) = 0: a sum all of whose terms, summed along an axis, cancel."""
     if not isinstance(node, Product):
         return None
-    uses = [*range(len(node.shape)), *(label for _, labels in node.factors for label in labels)]
+    uses = uses_of(node)
     for factor, labels in node.factors:
         if not isinstance(factor, Sum) or len(factor.terms) < 2:
             continue
         for axis, label in enumerate(labels):
-            if uses.count(label) == 1 and _cancels(factor, axis):
+            if uses[label] == 1 and _cancels(factor, axis):
                 return zero(node.shape)
     return None
 
@@ -161,16 +161,14 @@ def powers_of_products(node: Node) -> Node | None:
         if isinstance(factor, Power) and factor.exponent < 0 and isinstance(factor.base, Product):
             rest = _without_product(node, k, factor.base, labels)
             if rest is not None:
-                rank = len(node.shape)
-                kept = [*rest, (power(factor.base, factor.exponent + 1), labels)]
-                return product(kept, node.sizes[:rank], range(rank))
+                return again(node, [*rest, (power(factor.base, factor.exponent + 1), labels)])
     return None
 
 
 def _without_product(node: Product, place: int, base: Product, labels: Sequence[int]) -> list[Factor] | None:
     """The other factors without those of the base at these labels; None where they aren't all there."""
     left = [f for k, f in enumerate(node.factors) if k != place]
-    uses = Counter([*range(len(node.shape)), *(label for _, own in node.factors for label in own)])
+    uses = uses_of(node)
     inner = Counter(label for _, own in base.factors for label in own)
 
     def taken(at: int, meant: dict[int, int], rest: list[Factor]) -> list[Factor] | None:
