@@ -17,8 +17,10 @@ from torch import Tensor
 from .autograd import copies
 from .calling import call
 from .capture import Subject
+from .domains import ONE_TRIANGLE, finite_draws
 from .errors import TraceError
 from .options import Options
+from .sampling import holds
 from .shapes import Shapes
 from .verify import draws, sided_draws, traced_draw
 
@@ -46,6 +48,24 @@ class Asked:
     def sided(self) -> tuple[dict[str, Tensor], ...]:
         """Draws with all entries of an argument of one sign, for functions made of pieces."""
         return tuple(sided_draws(self.subject, self.shapes, self.assume, self.options.seed))
+
+    @property
+    def declared(self) -> dict[str, str]:
+        """What is declared of the arguments, and what their shapes need."""
+        return {**self.shapes.needs, **self.options.assume}
+
+    @property
+    def granted(self) -> dict[str, str]:
+        """What is assumed of arguments beside, because f needs something of the kind."""
+        return {name: prop for name, prop in self.assume.items() if name not in self.declared}
+
+    @cached_property
+    def beyond(self) -> tuple[dict[str, Tensor], ...]:
+        """Draws without what is granted at which f is finite all the same: of log(x ⊙ y), with both negative."""
+        if not self.granted or ONE_TRIANGLE & set(self.granted.values()):
+            return ()
+        found = finite_draws(self.subject, self.shapes, self.declared, self.options)
+        return tuple(at for at in found if not all(holds(at[name], prop) for name, prop in self.granted.items()))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -245,7 +245,7 @@ class Check(Asked):
     def proved(self, names: tuple[str, ...], node: Node, traced: Trace) -> tuple[Formula | None, Verdict | None]:
         """The first form of the derivative that equals autograd's on every draw."""
         order, variable = self.options.order, ", ".join(names)
-        aside = self.sided if may_vanish(traced.node) else ()
+        aside = (*self.beyond, *(self.sided if may_vanish(traced.node) else ()))
         for found in forms.formulas(node, traced, self.shapes.of, names, order):
             verdict = verify(self.subject, self.shapes, self.assume, self.options, variable, order, found, self.draws)
             held = verdict.ok and all(holds_at(self.subject, variable, order, found, own) for own in aside)
@@ -362,8 +362,7 @@ class Check(Asked):
         right = {(d.variable, self.options.order): d.answer_text for d in derivatives}
         closed = {(d.variable, self.options.order): Formula(d.math, d.code) for d in derivatives if d.code is not None}
         pretty = [self.pretty(c.text) for c in claims]
-        question = (self.subject, self.shapes, self.assume, self.options)
-        return grade_claims(*question, asked, claims, right, pretty, unknown, closed)
+        return grade_claims(self, asked, claims, right, pretty, unknown, closed)
 
     def claims_of_options(self) -> list[Claim]:
         return [claim_of_option(text, self.subject, self.shapes.of) for text in self.options.claims]

@@ -40,6 +40,7 @@ PROPERTIES: Mapping[str, tuple[str, ...]] = {  # the weaker before the stronger
     "vector": ("unit", *ENTRIES, "simplex", "binary", "one-hot", "signs"),
     "scalar": (*ENTRIES, "binary", "signs"),
 }
+CONDITIONS = frozenset(prop for props in PROPERTIES.values() for prop in props)
 CONDITION_DRAWS = 12
 UNSPREAD = 8  # of them with values of ordinary size
 LEAST = 4  # of them at which there is something to compare

@@ -26,10 +26,18 @@ from .options import Options
 from .patience import Patience
 from .sampling import holds
 from .shapes import Shapes, assign, sizes_for
-from .verify import inputs_at
+from .verify import inputs_at, singular
 from .watching import call_name
 
-__all__ = ["domain_of", "finite_everywhere", "property_words", "reads_one_triangle", "reason_for"]
+__all__ = [
+    "ONE_TRIANGLE",
+    "domain_of",
+    "finite_draws",
+    "finite_everywhere",
+    "property_words",
+    "reads_one_triangle",
+    "reason_for",
+]
 
 DRAWS = 5  # on which f is finite, none of them replaced
 SOME = 3  # of them, where the others are replaced
@@ -53,6 +61,7 @@ SAID = {
 }
 SQUARE = ("positive-det", "positive-quadratic-form", "positive-definite", "positive")
 WEAK = ("positive-det", "positive-quadratic-form", "positive-mean")
+ONE_TRIANGLE = frozenset(["symmetric", "positive-definite"])  # of which f may read only one
 
 Properties = Mapping[str, tuple[str, ...]]  # those of each argument
 
@@ -66,8 +75,7 @@ def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], optio
     with validated():
         if finite_everywhere(*question):
             return _one_sided(*question)
-        small = _finite_draws(*question, sizes=lambda draw: _small_sizes(shapes, draw))
-        usual = _finite_draws(*question, sizes=lambda draw: sizes_for(shapes, draw))
+        small, usual = _generic(*question)
         known = [*small, *usual]
         whole = _properties(shapes, assume)
         needed = {name: tuple(p for p in own if all(holds(at[name], p) for at in known)) for name, own in whole.items()}
@@ -77,6 +85,14 @@ def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], optio
         weak = _weak(shapes, needed if len(known) >= KNOWN else {}, whole)
         tried = (_first(*question, own, least) for own, least in ((weak, DRAWS), (weak, SOME), (whole, DRAWS)))
         return found or next((own for own in tried if own), {})
+
+
+def finite_draws(
+    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options
+) -> list[dict[str, Tensor]]:
+    """Small draws, and some of the usual sizes, on which f happens to be finite, with a derivative."""
+    small, usual = _generic(subject, shapes, assume, options)
+    return [at for at in (*small, *usual) if _is_regular(subject, at)]
 
 
 def finite_everywhere(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> bool:
@@ -149,6 +165,15 @@ def _weak(shapes: Shapes, needed: Properties, whole: Properties) -> dict[str, tu
         for name, own in whole.items()
         if any(size != 1 for size in shapes.of[name])
     }
+
+
+def _generic(
+    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options
+) -> tuple[list[dict[str, Tensor]], list[dict[str, Tensor]]]:
+    """Draws on which f is finite with no more than is declared, small ones and those of the usual sizes."""
+    question = (subject, shapes, assume, options)
+    small = _finite_draws(*question, sizes=lambda draw: _small_sizes(shapes, draw))
+    return small, _finite_draws(*question, sizes=lambda draw: sizes_for(shapes, draw))
 
 
 def _finite_draws(
@@ -224,6 +249,14 @@ def _is_finite(subject: Subject, inputs: Mapping[str, Tensor]) -> bool:
     """Whether f has a value here, and a finite one; f gets copies, which it may change."""
     try:
         return bool(torch.isfinite(call(subject, copies(inputs))).all())
+    except (RuntimeError, ValueError, IndexError):
+        return False
+
+
+def _is_regular(subject: Subject, inputs: Mapping[str, Tensor]) -> bool:
+    """Whether f has a derivative with right digits here."""
+    try:
+        return not singular(subject, inputs)
     except (RuntimeError, ValueError, IndexError):
         return False
 

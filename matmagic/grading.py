@@ -17,21 +17,24 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from .asked import Asked
 from .autograd import copies
 from .calling import Float64, float64, replacements
-from .capture import Subject
-from .conditions import condition_for, condition_words, size_order_for, spelled
+from .conditions import CONDITIONS, condition_for, condition_words, size_order_for, spelled
 from .counterexamples import counterexample, fails_at
+from .domains import finite_draws, property_words
 from .errors import MatmagicError, OptionError, ResultError, first_line
 from .far import Closed, Elsewhere, fails_far
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
-from .shapes import Shapes, sizes_for
-from .verify import agreement, defined, draws, inputs_at
+from .sampling import holds
+from .shapes import sizes_for
+from .verify import agreement, defined, inputs_at
 
 __all__ = ["Grade", "grade_claim", "grade_claims"]
 
 FLOAT32 = 1e-5  # relative, an answer in float32
+ALONE = 6  # draws with one of the properties granted, for an answer to be right under it
 
 
 class Claim(Protocol):
@@ -70,14 +73,27 @@ class Grade:
 class _Grading:
     """What all steps need: the question, the claim, and how to write about it."""
 
-    question: Question
-    assume: Mapping[str, str]
-    options: Options
+    asked: Asked
+    variable: str
+    order: int
     claim: Claim
     right_text: str | None
     shown: str
     closed: Closed | None = None
     known: dict[tuple[tuple[int, ...], ...], tuple[int, ...]] = field(default_factory=dict)  # shapes of the derivative
+
+    @property
+    def question(self) -> Question:
+        """The derivative that the claim is compared with."""
+        return Question(self.asked.subject, self.asked.shapes, self.variable, self.order)
+
+    @property
+    def assume(self) -> Mapping[str, str]:
+        return self.asked.assume
+
+    @property
+    def options(self) -> Options:
+        return self.asked.options
 
     def found(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The claim at these inputs, as a float64 tensor."""
@@ -104,13 +120,18 @@ class _Grading:
     def condition(self) -> tuple[str, str] | None:
         """The argument and the property under which the claim is right, if there is one."""
         found = condition_for(self.question, self.assume, self.options.seed, self.found)
-        if found is not None and self.elsewhere({**self.assume, found[0]: found[1]}):
+        if found is None or self.elsewhere({**self.assume, found[0]: found[1]}):
             return None  # 1/x for log(clamp(x, min=0.001)) is not right for all positive x
-        return found
+        kept = [at for at in self.asked.beyond if holds(at[found[0]], found[1])]
+        return None if self.differs_at(kept) else found
 
     def elsewhere(self, assume: Mapping[str, str]) -> Elsewhere | None:
         """Where the claim is another function, though it is right at arguments of usual size with these properties."""
         return fails_far(self.question, assume, self.found, self.closed)
+
+    def differs_at(self, drawn: Sequence[Mapping[str, Tensor]]) -> bool:
+        """Whether the claim has a value at one of these inputs that is not the derivative."""
+        return any(defined(self.found, at) and not self.agrees(at) for at in drawn)
 
     def grade(self, verdict: str, why: str = "", **more: Any) -> Grade:
         """A Grade of this claim."""
@@ -149,10 +170,7 @@ def as_tensor(value: Any) -> Tensor:
 
 
 def grade_claim(
-    subject: Subject,
-    shapes: Shapes,
-    assume: Mapping[str, str],
-    options: Options,
+    asked: Asked,
     variable: str,
     order: int,
     claim: Claim,
@@ -161,16 +179,14 @@ def grade_claim(
     closed: Closed | None = None,
 ) -> Grade:
     """The verdict on one answer to the derivative by one variable; `closed` is the closed form that was proved."""
-    grading = _Grading(
-        Question(subject, shapes, variable, order), assume, options, claim, right_text, pretty or claim.text, closed
-    )
-    inputs = list(draws(subject, shapes, assume, options))
-    if len(inputs) > options.trials and not defined(grading.found, inputs[-1]):
+    grading = _Grading(asked, variable, order, claim, right_text, pretty or claim.text, closed)
+    inputs = list(asked.draws)
+    if len(inputs) > asked.options.trials and not defined(grading.found, inputs[-1]):
         del inputs[-1]  # at the notebook's values: det(A) A⁻ᵀ, where A is singular
     truths = [grading.question.truth(at) for at in inputs]
     inputs = [at for at, truth in zip(inputs, truths, strict=True) if bool(torch.isfinite(truth).all())]
     if not inputs:
-        raise ResultError(f"the derivative of {subject.name} by {variable} is not finite on any draw")
+        raise ResultError(f"the derivative of {asked.subject.name} by {variable} is not finite on any draw")
     try:
         samples = _samples(grading, inputs)
     except OptionError:
@@ -178,8 +194,10 @@ def grade_claim(
     except Exception as error:
         return _not_evaluated(grading, error)
     if all(right(s.found, s.truth) or grading.agrees(s.inputs) for s in samples):
-        if elsewhere := grading.elsewhere(assume):
+        if elsewhere := grading.elsewhere(grading.assume):
             return _wrong_elsewhere(grading, elsewhere)
+        if grading.differs_at(asked.beyond):
+            return _differs_beyond(grading)
         return grading.grade("correct", sentence=f"Your answer {grading.shown} is right.")
     if _same_everywhere(samples) and (graded := _at_values(grading)) and graded.verdict == "correct":
         return graded
@@ -191,6 +209,19 @@ def _wrong_elsewhere(grading: _Grading, elsewhere: Elsewhere) -> Grade:
     other = grading.question.subject.name if elsewhere.branches else "it"
     reason = Reason("wrong-function", f"{other} is another function where the arguments are {elsewhere.where}")
     return _wrong(replace(grading, right_text=None) if elsewhere.branches else grading, reason)
+
+
+def _differs_beyond(grading: _Grading) -> Grade:
+    """An answer that is right where arguments have the properties granted to them, and not wherever f is defined."""
+    asked = grading.asked
+    generic = replace(grading, asked=replace(asked, assume=asked.declared))
+    for name, prop in asked.granted.items():
+        alone = finite_draws(asked.subject, asked.shapes, {**asked.declared, name: prop}, asked.options)
+        if prop in CONDITIONS and len(alone) >= ALONE and not grading.differs_at(alone):
+            example = _example(generic, name)
+            return _right_if(grading, f"{name} {spelled(prop)}", f"if {name} is {condition_words(prop)}", example)
+    taken = " and ".join(f"{name} {property_words(prop)}" for name, prop in asked.granted.items())
+    return _wrong(generic, Reason("wrong-function", f"it is right only for {taken}"))
 
 
 def _samples(grading: _Grading, inputs: Sequence[Mapping[str, Tensor]]) -> list[Sample]:
@@ -345,11 +376,8 @@ def _at_values(grading: _Grading) -> Grade | None:
 
 
 def grade_claims(
-    subject: Subject,
-    shapes: Shapes,
-    assume: Mapping[str, str],
-    options: Options,
-    asked: Sequence[tuple[str, int]],
+    asked: Asked,
+    derivatives: Sequence[tuple[str, int]],
     claims: Sequence[Claim],
     right_texts: Mapping[tuple[str, int], str | None] | None = None,
     pretty: Sequence[str | None] = (),
@@ -367,14 +395,12 @@ def grade_claims(
         if claim is None:
             break
         order = 2 if claim.kind == "hessian" else 1 if claim.kind else None
-        targets = [(v, o if order is None else order) for v, o in asked if claim.variable in (None, v)]
-        targets = targets or [(claim.variable or asked[0][0], order or options.order)]
+        targets = [(v, o if order is None else order) for v, o in derivatives if claim.variable in (None, v)]
+        targets = targets or [(claim.variable or derivatives[0][0], order or asked.options.order)]
         found = [
             _undecided(claim, v, shown, unknown[v])
             if v in unknown
-            else grade_claim(
-                subject, shapes, assume, options, v, o, claim, right_texts.get((v, o)), shown, closed.get((v, o))
-            )
+            else grade_claim(asked, v, o, claim, right_texts.get((v, o)), shown, closed.get((v, o)))
             for v, o in targets
         ]
         grades.append(_best(found, claim))

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from matmagic.asked import Asked
 from matmagic.capture import Subject, parse, run, subject, subject_of
 from matmagic.claims import claim_of_option
 from matmagic.counterexamples import entries
@@ -31,9 +32,8 @@ def asked(cell: str, name: str = "f") -> Subject:
 def grade(cell: str, claim: str, variable: str = "x", order: int = 1, right: str | None = None, **given: Any) -> Grade:
     about, options = asked(cell), Options(**given)
     shapes = find_shapes(about, options)
-    return grade_claim(
-        about, shapes, options.assume, options, variable, order, claim_of_option(claim, about), right, None
-    )
+    question = Asked(about, shapes, options.assume, options)
+    return grade_claim(question, variable, order, claim_of_option(claim, about), right, None)
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case["id"])
@@ -42,9 +42,8 @@ def test_corpus(case: dict[str, Any]) -> None:
     options = Options(shapes={n: s or "()" for n, s in case["shapes"].items()}, assume=case.get("assume", {}))
     shapes = find_shapes(about, options)
     claim = claim_of_option(case["claim"], about)
-    found = grade_claim(
-        about, shapes, options.assume, options, case["wrt"], case["order"], claim, case.get("right"), None
-    )
+    question = Asked(about, shapes, options.assume, options)
+    found = grade_claim(question, case["wrt"], case["order"], claim, case.get("right"), None)
     assert found.verdict == case["verdict"]
     assert found.why in (case["why"], *case.get("also", []))
     assert found.condition == case.get("condition")
@@ -341,6 +340,34 @@ def test_a_formula_that_fails_elsewhere_too_is_not_offered() -> None:
     assert found.sentence == "Your answer 𝟏 is wrong: f is another function where the arguments are large."
 
 
+BEYOND = [  # f is finite without the property that draws are given, where the answer is another function
+    ("def f(x, y): return (torch.log(x * y) + x.abs()).sum()", "1 / x + torch.sign(x)", "correct", None),
+    ("def f(x, y): return (torch.log(x * y) + x.abs()).sum()", "1 / x + 1", "correct-if", "x positive"),
+    (
+        "def f(x, y): return torch.log(torch.outer(x, y)).sum() + x.norm(1)",
+        "len(y) / x + 1",
+        "correct-if",
+        "x positive",
+    ),
+    ("def f(x, y): return torch.sqrt(x * y).sum()", "(y / x).sqrt() / 2", "correct-if", "x positive"),
+    ("def f(x, y): return torch.sqrt(x * y).sum()", "y.sqrt() / x.sqrt() / 2", "correct", None),
+    (
+        "def f(x, A, b): return x.sum() - torch.log(b.abs() * b - A @ x).sum() + x.norm(1)",
+        "1 + A.T @ (1 / (b * b - A @ x)) + torch.sign(x)",
+        "wrong",
+        None,
+    ),
+    ("def f(x, y): return (torch.log(x * y) + (x * y).abs()).sum()", "1 / x + y", "correct", None),
+    ("def f(x): return torch.log(x).sum() + x.norm(1)", "1 / x + 1", "correct", None),
+]
+
+
+@pytest.mark.parametrize("cell, claim, verdict, condition", BEYOND)
+def test_an_answer_is_tried_wherever_f_is_finite(cell: str, claim: str, verdict: str, condition: str | None) -> None:
+    (found,) = checked(cell, claim).claims
+    assert (found.verdict, found.condition) == (verdict, condition), found.sentence
+
+
 ZEROS = [
     ("def f(x): return torch.softmax(x, 0).sum()", "0", "correct"),
     ("def f(x): return torch.softmax(x, 0).sum()", "0.0", "correct"),
@@ -369,7 +396,7 @@ def grades(cell: str, setup: str = "", wrt: tuple[str, ...] = ()) -> tuple[Grade
     shapes = find_shapes(about, options)
     order = 2 if any(c.kind == "hessian" for c in about.claims) else 1
     variables = wrt or about.returned_grads or about.parameters
-    return grade_claims(about, shapes, {}, options, [(v, order) for v in variables], about.claims)
+    return grade_claims(Asked(about, shapes, {}, options), [(v, order) for v in variables], about.claims)
 
 
 COLUMNS = "A = torch.randn(2, 2); x, y = (torch.randn(2, 1, requires_grad=True) for _ in range(2))"
