@@ -16,6 +16,7 @@ from torch import Tensor
 from matmagic.calling import float64
 from matmagic.evaluate import evaluate
 from matmagic.expr import (
+    Labels,
     Node,
     add,
     arange,
@@ -148,6 +149,30 @@ def test_a_formula_with_more_indices_than_letters_is_left_to_the_code() -> None:
     ring = product([(tensor, (2 * k, 2 * k + 1, (2 * k + 2) % 12)) for k in range(6)], (), ())
     with pytest.raises(NoNotation, match="more indices than there are letters"):
         notation(ring)
+
+
+BY_INDEX = [  # torch contracts from the left, and would meet more indices at once
+    (
+        [(B, (0, 4)), (B, (1, 5)), (x, (4,)), (x, (5,))],
+        (0, 1),
+        'torch.einsum("jk,k,i->ij", B, x, torch.einsum("ij,j->i", B, x))',
+    ),
+    (
+        [(B, (0, 1)), (B, (4, 5)), (x, (4,)), (x, (5,))],
+        (0, 1),
+        'torch.einsum("i,i->", x, torch.einsum("ij,i->j", B, x)) * B',
+    ),
+    ([(B, (0, 2)), (B, (2, 3)), (B, (3, 1))], (0, 1), 'torch.einsum("ik,kl,lj->ij", B, B, B)'),
+]
+
+
+@pytest.mark.parametrize("factors, out, code", BY_INDEX)
+def test_indices_are_summed_one_by_one_where_that_is_less_work(
+    factors: Sequence[tuple[Node, Labels]], out: Labels, code: str
+) -> None:
+    node = product(factors, ("n", "n"), out)
+    assert index_code(node, {"B": ((0,), (1,)), "x": ((0,),)}, SHAPES) == code
+    agrees(node, SHAPES)
 
 
 def test_more_indices_than_letters() -> None:

@@ -247,32 +247,53 @@ class _Writer:
             turned = [parts[0][1].index(label) for label in out]
             return _Code(f"{factor.at_least(ATOM)}{'.T' if turned == [1, 0] else f'.permute({_listed(turned)})'}", ATOM)
         ones = [(self.filled("ones", (node.shape[label],)), (label,)) for label in missing]
-        return _Code(_einsum([*parts, *ones], out), ATOM)
+        operands = _by_index([*parts, *ones], out)
+        tensors = [(text, own) for text, own in operands if own]
+        factors = [text for text, own in operands if not own] + ([_einsum(tensors, out)] if tensors else [])
+        return _Code(" * ".join(factors), ATOM if len(factors) == 1 else PRODUCT)
 
 
-def _einsum(parts: list[tuple[str, Labels]], out: Labels) -> str:
-    """The call; a beginning of the operands is contracted first where there are more labels than letters."""
-    labels = list(dict.fromkeys(label for _, own in parts for label in own))
-    if len(labels) > len(ascii_letters):
-        count = _fitting([own for _, own in parts])
-        later = {label for _, own in parts[count:] for label in own} | set(out)
-        kept = tuple(dict.fromkeys(label for _, own in parts[:count] for label in own if label in later))
-        return _einsum([(_einsum(parts[:count], kept), kept), *parts[count:]], out)
-    letters = dict(zip(sorted(labels), LETTERS, strict=False))
+Operand = tuple[str, Labels]  # its code and the index of each axis
+
+
+def _einsum(parts: Sequence[Operand], out: Labels) -> str:
+    """The call, which torch contracts from the left; none for one operand as it is."""
+    if [own for _, own in parts] == [out]:
+        text = parts[0][0]
+        return text if text.isidentifier() else f"({text})"
+    labels = sorted({label for _, own in parts for label in own})
+    if len(labels) > len(LETTERS):
+        raise ValueError("more indices than letters")
+    letters = dict(zip(labels, LETTERS, strict=False))
     spec = ",".join("".join(letters[label] for label in own) for _, own in parts)
     return f'torch.einsum("{spec}->{"".join(letters[k] for k in out)}", {", ".join(text for text, _ in parts)})'
 
 
-def _fitting(labels: Sequence[Labels]) -> int:
-    """How many operands from the left have letters enough."""
-    seen: set[int] = set()
-    for count, own in enumerate(labels):
-        seen |= set(own)
-        if len(seen) > len(ascii_letters):
-            if count < 2:
-                break
-            return count
-    raise ValueError("more indices than letters")
+def _by_index(parts: Sequence[Operand], out: Labels) -> Sequence[Operand]:
+    """Fewer operands: index by index is summed in a call of its own, the one that meets the fewest others first, where
+    that is less work, or there are too few letters for all."""
+    meeting = {label: [own for _, own in parts if label in own] for _, each in parts for label in each}
+    inner = sorted(meeting.keys() - set(out))
+    if len(parts) < 3 or not inner:
+        return parts
+    least = min(inner, key=lambda label: len(set().union(*meeting[label])))
+    met, others = [p for p in parts if least in p[1]], [p for p in parts if least not in p[1]]
+    saves = len(set().union(*meeting[least])) < _widest([own for _, own in parts], out)
+    if not others or not (saves or len(meeting) > len(LETTERS)):
+        return parts
+    later = {label for _, own in others for label in own}.union(out)
+    kept = tuple(dict.fromkeys(label for _, own in met for label in own if label in later))
+    return _by_index([*others, (_einsum(_by_index(met, kept), kept), kept)], out)
+
+
+def _widest(parts: Sequence[Labels], out: Labels) -> int:
+    """How many indices meet at once, contracting from the left."""
+    widest, alive = 0, set[int]()
+    for k, own in enumerate(parts):
+        alive |= set(own)
+        widest = max(widest, len(alive))
+        alive &= set(out).union(*parts[k + 1 :])
+    return widest
 
 
 def _listed(axes: Sequence[int]) -> str:
