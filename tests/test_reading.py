@@ -134,7 +134,7 @@ READ: dict[str, list[str]] = {
     "torch.eye(3)[y]": ["onehot(y)", r"\operatorname{onehot}(y)"],
     "x ** 3": ["x^⊙3", r"x^{\odot 3}", "x ⊙ x ⊙ x", "x^{⊙3}", "x^{∘3}", r"x^{\circ 3}", "x**3"],
     "w ** -0.5": ["w^⊙(-1/2)", r"w^{\odot -1/2}", "w^⊙(−½)", "1 ⊘ √w"],
-    "torch.kron(B.T.contiguous(), A)": ["Bᵀ ⊗ A", r"B^{\top} \otimes A", "B'⊗A"],
+    "torch.kron(B.T.contiguous(), A)": ["Bᵀ ⊗ A", r"B^{\top} \otimes A", "B'⊗A", "kron(B', A)", "kron(B.T, A)"],
     "(A @ B).T.reshape(-1)": ["vec(A B)", "(Bᵀ ⊗ I) vec(A)", r"(I \otimes A) \operatorname{vec}(B)"],
     "A.reshape(-1)": ["vec(Aᵀ)", "K_mn vec(A)", r"K_{m,n}\operatorname{vec}(A)"],
     "A[:, 1]": ["A e₂", "A e_2", r"A e_{2}", "A_{:,2}"],

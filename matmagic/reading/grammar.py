@@ -28,7 +28,7 @@ from .tokens import Token, tokens
 from .tree import Part, Unread
 
 LEFT_SIDE = re.compile(r"(grad|expected|answer|d\w*/d\w|frac\{d.*\}\{d.*\}|\w'+(\(|$))")
-MADE = {"ones": 1, "zeros": 1, "eye": 1, "outer": 2, "dot": 2, "norm": 1}  # functions by others, and their arguments
+MADE = {"ones": 1, "zeros": 1, "eye": 1, "outer": 2, "kron": 2, "dot": 2, "norm": 1}  # functions by others, and their arguments
 MOST_READINGS = 24
 MOST_DEPTH = 60
 LARGEST = 1e30
@@ -266,7 +266,7 @@ class Parser(Scripts):
         raise Unread(f"{name}_{words} is not known", token.place)
 
     def made_of(self, name: str, given: tuple[Part, ...], token: Token) -> Part:
-        """ones(n), zeros(n), eye(n), outer(a, b), dot(a, b) and norm(x) by what they stand for."""
+        """ones(n), zeros(n), eye(n), outer(a, b), kron(A, B), dot(a, b) and norm(x) by what they stand for."""
         if len(given) != MADE[name]:
             raise Unread(f"{name} takes {MADE[name]} argument{'s' * (MADE[name] > 1)}", token.place)
         match name:
@@ -277,6 +277,8 @@ class Parser(Scripts):
                 return Part("product", (Part("number", value=0.0), ones), place=token.place)
             case "outer":
                 return Part("product", (given[0], Part("transpose", given[1:])), place=token.place)
+            case "kron":
+                return Part("kron", given, place=token.place)
             case "norm":
                 return Part("norm", given, "", token.place)
         return Part("call", (Part("hadamard", given, place=token.place),), "sum", token.place)

@@ -32,7 +32,7 @@ FUNCTIONS = WITHOUT_BRACKETS | LETTERED | frozenset(
     """expm1 log1p arsinh arcosh artanh atan2 sinc softplus logaddexp erf erfcx erfinv logΓ xlogy pow elu abs max min clamp
     where step equals floor ceil round trunc recip sqrt sg expm chol polar logsumexp argmax argmin prod sv sort sorting tril
     triu inv pinv sum mean norm slogdet det log_softmax
-    transpose ones zeros eye outer dot sech""".split()
+    transpose ones zeros eye outer kron dot sech""".split()
 )  # fmt: skip
 
 
