@@ -356,7 +356,9 @@ def _of_other_shape(question: Question, samples: Sequence[Sample]) -> Reason:
     if (turned := _transposed(samples)) and not (flat and vector):
         return turned
     if flat and all(right(s.found.reshape(s.truth.shape), s.truth) for s in samples):
-        return Reason("shape/layout", shape)
+        return Reason("shape/layout", f"it has the right numbers, but {shape}")
+    if all(_stacks_columns(s) for s in samples):
+        return Reason("shape/layout", f"it is the matrix of vec(df) = J vec(d{question.variable}), but {shape}")
     if all(s.found.numel() == 1 and right(s.found.reshape(()).expand(s.truth.shape), s.truth) for s in samples):
         return Reason("shape/layout", f"it is one number, the derivative has the shape {wanted}",
                       f"({{}}) * torch.ones_like({question.variable})")  # fmt: skip
@@ -364,6 +366,19 @@ def _of_other_shape(question: Question, samples: Sequence[Sample]) -> Reason:
         if all(_fixed(s, change) for s in samples):
             return Reason("shape/layout", f"{words}: {shape}", edit)
     return Reason("shape/layout", shape)
+
+
+def _stacks_columns(sample: Sample) -> bool:
+    """Whether the claim is the matrix that takes the columns of an increment, stacked, to those of the change of f."""
+    rows, sizes = sample.found.shape[0] if sample.found.ndim else 0, tuple(sample.truth.shape)
+    if sample.found.ndim != 2 or sample.found.numel() != sample.truth.numel():
+        return False
+    for k in range(1, len(sizes)):
+        outer, inner = sizes[:k], sizes[k:]
+        if len(sizes) > 2 and math.prod(outer) == rows:
+            apart = sample.found.reshape(*outer[::-1], *inner[::-1])
+            return right(apart.permute(*range(k)[::-1], *range(k, len(sizes))[::-1]), sample.truth)
+    return False
 
 
 def _fixed(sample: Sample, change: Callable[[Tensor], Tensor]) -> bool:

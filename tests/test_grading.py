@@ -384,6 +384,19 @@ def test_the_number_0_is_the_zero_of_any_shape(cell: str, claim: str, verdict: s
     assert grade(cell, claim).verdict == verdict
 
 
+STACKED = [
+    ("torch.kron(B.T.contiguous(), A)", "It is the matrix of vec(df) = J vec(dX), but its shape"),
+    ("torch.kron(A, B.T.contiguous())", "It has the right numbers, but its shape is"),
+    ("torch.kron(B.T.contiguous(), 2 * A)", "Its shape is"),
+]
+
+
+@pytest.mark.parametrize("claim, hint", STACKED)
+def test_a_derivative_of_a_matrix_laid_out_as_a_matrix(claim: str, hint: str) -> None:
+    (found,) = checked("def f(A, X, B): return A @ X @ B", claim).claims
+    assert (found.verdict, found.why) == ("wrong", "shape/layout") and found.hint.startswith(hint), found.hint
+
+
 # --------------------------------------------------------------------------- cells
 
 
