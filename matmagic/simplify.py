@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 
-from . import matrix_rules, named_rules, term_rules
+from . import matrix_rules, named_rules, slice_rules, term_rules
 from .canonical import is_symmetric
 from .expr import Leaf, Node, Number, Product, Sum, add, exact, product
 from .functions import at_zero
@@ -36,7 +36,7 @@ def symmetric_transpose(node: Node) -> Node | None:
 
 
 RULES: tuple[Rule, ...] = (
-    at_zero, *term_rules.ROWS, symmetric_transpose, *matrix_rules.ROWS, *named_rules.ROWS
+    at_zero, *term_rules.ROWS, *slice_rules.ROWS, symmetric_transpose, *matrix_rules.ROWS, *named_rules.ROWS
 )  # fmt: skip
 
 

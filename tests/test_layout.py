@@ -18,7 +18,7 @@ PACKAGE = Path(matmagic.__file__).parent
 ORDER = """
 errors cells places options answers runs capture calling sampling
 lengths nodes expr definite walk matrix_functions functions evaluate torch_rows trace canonical loops sizes
-matrix_rules property_rules named_rules term_rules simplify differentiate
+matrix_rules property_rules named_rules term_rules slice_rules simplify differentiate
 differential notation writing summing rendering kronecker entries entry_values printers sized clashes naming legend left_sides
 identities bound abstraction kinds twins match compositions state cuts watching patience containers hints inference
 shapes autograd terms verify domains asked remarks effects bounds tensor_forms entry_forms identified derivative trees reading

@@ -38,6 +38,7 @@ FUNCTIONS = [
     "((A @ x - z) ** 2).sum() + t * (x @ x)",
     "torch.trace(B @ C @ B) * (x @ C @ y)",
     "(x * y + B @ x) @ (C @ x - y)",
+    "torch.cat([x, z])[: len(x)] @ torch.tanh(torch.cat([z, y]))[len(z) :]",
     "(x @ B @ x) / (1 + x @ x)",
     "torch.norm(B @ x - C @ y)",
     "torch.trace(B @ B.T @ C) + torch.trace(C @ B @ B.T)",

@@ -282,10 +282,9 @@ def cat(sizes: Sizes, parts: Sequence[Traced], dim: int) -> Traced:
     starts: list[Size] = []
     for length in lengths:
         starts.append(total)
-        total = size_plus(total, length)
+        total = sizes.known(size_plus(total, length))
     if all(length == 1 for length in lengths):
         total = sizes.symbol(len(lengths))
-    sizes.known(total)
     placed = []
     for part, start, length in zip(parts, starts, lengths, strict=True):
         place = Traced(basis(total, start), ((), (0,))) if length == 1 else vector(selection(length, total, start))

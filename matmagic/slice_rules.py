@@ -1,0 +1,204 @@
+"""Rewrite rows for slices: of what was put together from pieces, a slice is the piece.
+
+Each row sees one node whose children are simple and gives an equal one, or None.  A size letter is at least 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .expr import (
+    Basis,
+    Elementwise,
+    Factor,
+    Labels,
+    Node,
+    Power,
+    Product,
+    Selection,
+    Sum,
+    add,
+    basis,
+    delta,
+    elementwise,
+    power,
+    product,
+    selection,
+    zero,
+)
+from .lengths import Size, parts, plus
+from .matrix_rules import again, uses_of, without
+
+Run = tuple[Size, Size]  # its first place, and the first place behind it
+
+
+def slices_meet(node: Node) -> Node | None:
+    """Σ_k S_ik T_jk for rows S and T of one identity matrix: I where they are the same rows, 0 where no row is in both"""
+    if not isinstance(node, Product):
+        return None
+    uses = uses_of(node)
+    for k, (wide, own) in enumerate(node.factors):
+        for other, (narrow, at) in enumerate(node.factors):
+            if other == k or own[-1:] != at[-1:] or not isinstance(wide, Selection):
+                continue
+            run, inner = _run(wide), _run(narrow)
+            if run is None or inner is None or own[0] in (own[1], at[0]):
+                continue
+            if _apart(run, inner):
+                return zero(node.shape)
+            if not _within(run, inner):
+                continue
+            start = plus(inner[0], run[0], -1)
+            if isinstance(narrow, Basis):
+                return again(node, [*without(node.factors, k), (basis(wide.shape[0], start), own[:1])])
+            part = (_rows(narrow.shape[0], wide.shape[0], start), (at[0], own[0]))
+            summed = uses[own[1]] == 2 and own[1] >= len(node.shape)
+            return again(node, [*without(node.factors, k, *([other] if summed else [])), part])
+    return None
+
+
+def slice_of_slice(node: Node) -> Node | None:
+    """Σ_j S_ij T_jk = U_ik for rows S of I and rows T of another one: rows of it, and an entry of them is one of its own"""
+    if not isinstance(node, Product):
+        return None
+    uses = uses_of(node)
+    for k, (first, own) in enumerate(node.factors):
+        for other, (second, at) in enumerate(node.factors):
+            inner = own[-1] if own else -1
+            if not isinstance(second, Selection) or inner != at[0] or uses[inner] != 2 or inner < len(node.shape):
+                continue
+            size = second.shape[1]
+            if isinstance(first, Basis):
+                place = plus(second.start, first.position, second.step)
+                return again(node, [*without(node.factors, k, other), (basis(size, place), at[1:])])
+            if isinstance(first, Selection) and own[0] != at[1]:
+                start = plus(second.start, first.start, second.step)
+                rows = selection(first.shape[0], size, start, first.step * second.step)
+                return again(node, [*without(node.factors, k, other), (rows, (own[0], at[1]))])
+    return None
+
+
+def slice_of_pieces(node: Node) -> Node | None:
+    """f([x; y])_{1:n} = f(x): a slice of what is put together from pieces, each at places of its own"""
+    if not isinstance(node, Product):
+        return None
+    uses = uses_of(node)
+    for k, (factor, labels) in enumerate(node.factors):
+        for other, rows in enumerate(node.factors):
+            if other == k or _run(rows[0]) is None or labels.count(rows[1][-1]) != 1:
+                continue
+            found = _sliced(factor, labels, rows)
+            if found is not None:
+                met = uses[rows[1][-1]] == 2 and rows[1][-1] >= len(node.shape)
+                left = _left(labels, rows)
+                return again(node, [*without(node.factors, k, *([other] if met else [])), (found, left)])
+    return None
+
+
+def _left(labels: Labels, rows: Factor) -> Labels:
+    """The axes of a slice: those of the rows that are chosen, and the others of what they are chosen from."""
+    return tuple(dict.fromkeys(label for label in (*rows[1][:-1], *labels) if label != rows[1][-1]))
+
+
+def _axes(node: Node, labels: Labels, rows: Factor) -> tuple[Labels, list[Size]]:
+    """The axes of a slice with their sizes."""
+    sizes = dict(zip((*rows[1], *labels), (*rows[0].shape, *node.shape), strict=True))
+    left = _left(labels, rows)
+    return left, [sizes[label] for label in left]
+
+
+def _sliced(node: Node, labels: Labels, rows: Factor) -> Node | None:
+    """The slice, entry by entry down to the pieces; None where there are others than pieces."""
+    match node:
+        case Sum(terms=terms) if terms:
+            inner = [_sliced(term, labels, rows) for _, term in terms]
+            known = [term for term in inner if term is not None]
+            alike = len(known) == len(terms)
+            return add([(c, t) for (c, _), t in zip(terms, known, strict=True)], known[0].shape) if alike else None
+        case Power(base=base, exponent=exponent):
+            own = _sliced(base, labels, rows)
+            return None if own is None else power(own, exponent)
+        case Elementwise(function=function, args=args):
+            own_args = [_sliced(arg, labels, rows) for arg in args]
+            known = [arg for arg in own_args if arg is not None]
+            return elementwise(function, *known) if len(known) == len(args) else None
+        case Product() | Selection() | Basis() if _is_piece(node, labels.index(rows[1][-1]), rows[0]):
+            left, sizes = _axes(node, labels, rows)
+            return _met(product([rows, (node, labels)], sizes, left))
+        case Product():
+            return _sliced_factors(node, labels, rows)
+    return None
+
+
+def _sliced_factors(node: Product, labels: Labels, rows: Factor) -> Node | None:
+    """A product with the slice of each factor along the axis."""
+    names = (*labels, *(-1 - k for k in range(len(node.sizes) - len(labels))))
+    (left, sizes), found = _axes(node, labels, rows), list[Factor]()
+    for factor, places in node.factors:
+        own = tuple(names[place] for place in places)
+        part: Node | None = factor
+        if rows[1][-1] in own:
+            part, own = (_sliced(factor, own, rows) if own.count(rows[1][-1]) == 1 else None), _left(own, rows)
+        if part is None:
+            return None
+        found.append((part, own))
+    return product(found, sizes, left)
+
+
+def _met(node: Node) -> Node:
+    """The product after all slices in it that meet."""
+    while (better := slices_meet(node) or whole_rows(node)) is not None:
+        node = better
+    return node
+
+
+def _is_piece(node: Node, axis: int, rows: Node) -> bool:
+    """Whether it is constant along an axis, or has entries at places that are all among these rows, or all outside."""
+    own: Sequence[Factor] = node.factors if isinstance(node, Product) else [(node, tuple(range(len(node.shape))))]
+    along = [(factor, labels) for factor, labels in own if axis in labels]
+    runs = [run for factor, labels in along if labels[-1] == axis and (run := _run(factor)) is not None]
+    chosen = _run(rows)
+    return not along or any(
+        chosen is not None and (_apart(chosen, run) or _within(chosen, run) or _within(run, chosen)) for run in runs
+    )
+
+
+def whole_rows(node: Node) -> Node | None:
+    """S 𝟏 = 𝟏 for rows S of an identity matrix"""
+    if not isinstance(node, Product):
+        return None
+    uses = uses_of(node)
+    for k, (factor, labels) in enumerate(node.factors):
+        if isinstance(factor, Selection) and uses[labels[1]] == 1:
+            return again(node, without(node.factors, k))
+    return None
+
+
+def _rows(count: Size, size: Size, start: Size) -> Node:
+    return delta(size) if count == size else selection(count, size, start)
+
+
+def _run(node: Node) -> Run | None:
+    """The places that rows of an identity matrix, one after the other, take."""
+    if isinstance(node, Basis):
+        return node.position, plus(node.position, 1)
+    if isinstance(node, Selection) and node.step == 1:
+        return node.start, plus(node.start, node.shape[0])
+    return None
+
+
+def _apart(one: Run, other: Run) -> bool:
+    return _at_least(one[0], other[1]) or _at_least(other[0], one[1])
+
+
+def _within(run: Run, inner: Run) -> bool:
+    return _at_least(inner[0], run[0]) and _at_least(run[1], inner[1])
+
+
+def _at_least(a: Size, b: Size) -> bool:
+    """Whether a ≥ b for all sizes from 1 on."""
+    letters, number = parts(plus(a, b, -1))
+    return all(count >= 0 for _, count in letters) and sum(count for _, count in letters) + number >= 0
+
+
+ROWS = (slices_meet, slice_of_slice, slice_of_pieces, whole_rows)
