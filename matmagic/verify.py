@@ -15,6 +15,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -50,6 +51,7 @@ LOST = 1e-6  # relative, differences of right forms that lose digits in their ow
 VANISHED = 1e-13  # relative to f / x: what rounding leaves of a derivative that is zero
 DIGITS = 1e-3  # relative, the change of a derivative by the last digits of the inputs from which it is noise
 STEADY = 1e3  # of the spread of a difference, which noise doesn't reach at two points
+MOVES = 3  # of the last digits of the inputs, to see whether f is noise
 NEARBY = 8  # points at which a difference is looked at
 SCALES = (1.0, 1.0, 3.0, 0.3)  # of one argument without a property, by draw
 REPLACED = 200  # draws tried for one where f is finite
@@ -201,15 +203,19 @@ def traced_draw(
     subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options, turn: int
 ) -> dict[str, Tensor] | None:
     """A draw at the sizes of a trace on which f is finite; None where there is none."""
+    vague: dict[str, Tensor] | None = None
     for attempt, sizes in enumerate(itertools.islice(itertools.cycle(traced_sizes(shapes, turn)), TRACES)):
         inputs = inputs_at(shapes, sizes, assume, options.seed * 7919 + 13 * turn + attempt)
         try:
-            if not singular(subject, inputs):
+            if singular(subject, inputs):
+                continue
+            if not _is_vague(subject, shapes, inputs):
                 return inputs
+            vague = vague or inputs
         except Exception as raised:
             if fatal(raised):
                 raise
-    return None
+    return vague
 
 
 def _finite_draw(
@@ -218,9 +224,10 @@ def _finite_draw(
     """A draw on which f is finite and has digits; a ResultError with the input where there is none."""
     error: Exception | None = None
     reasons: set[str] = set()
+    vague: dict[str, Tensor] | None = None
     patience = Patience(REPLACING)
     for attempt in range(REPLACED):
-        if attempt >= FEW and not (reasons and patience.left):
+        if attempt >= FEW and (vague is not None or not (reasons and patience.left)):
             break
         sizes = sizes_for(shapes, draw + (attempt // 3) * 7)
         scale = SCALES[draw % len(SCALES)] if attempt == 0 else 1.0
@@ -236,9 +243,12 @@ def _finite_draw(
                 raise
             error = raised
             continue
-        if not reason:
+        if not reason and not _is_vague(subject, shapes, inputs):
             return inputs
+        vague = vague or (None if reason else inputs)
         reasons.add(reason)
+    if vague is not None:
+        return vague
     if error is not None:
         raise error
     shown = ", ".join(f"{n}: {t.dtype}".replace("torch.", "") + str(list(t.shape)) for n, t in inputs.items())
@@ -263,6 +273,26 @@ def singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
         if float((other - slope).abs().max()) > DIGITS * size and repeats(subject, inputs):
             return "has a derivative without a right digit, as with the inverse of a singular matrix,"
     return ""
+
+
+def is_noise(found: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
+    """Whether rounding is all there is of a value at these inputs: of det(Xᵀ X) for a wide X, of Σ (x − mean x)."""
+    value = found(copies(inputs))
+    least = DIGITS * float(value.abs().max())
+    try:
+        for k in range(1, MOVES + 1):
+            moved = {n: t if _is_whole(t) else t * (1 + k * 1e-12) for n, t in copies(inputs).items()}
+            if not float((found(moved) - value).abs().max()) <= least:
+                return True
+    except (RuntimeError, ValueError, IndexError):  # f refuses what is beside, as labels between 0 and 1
+        return False
+    return False
+
+
+def _is_vague(subject: Subject, shapes: Shapes, inputs: Mapping[str, Tensor]) -> bool:
+    """Whether f is noise at these inputs, and may be more where a matrix has other sizes."""
+    matrices = any(len({t for t in shape if isinstance(t, str)}) > 1 for shape in shapes.of.values())
+    return matrices and is_noise(partial(call, subject), inputs) and repeats(subject, inputs)
 
 
 def _is_whole(tensor: Tensor) -> bool:
