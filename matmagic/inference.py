@@ -286,7 +286,7 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
         fixed = any(isinstance(t, int) and t > 1 for shape in dims.values() for t in shape)
         for pool in (FIRST, SECOND, FIRST[5:]) if fixed else (FIRST, SECOND):  # a fixed size among larger ones too
             outcome, sizes = search.run(dims, pool)
-            if outcome.error is not None and "singular" in str(outcome.error):
+            if outcome.error is not None and re.search("singular|positive-definite", str(outcome.error)):  # of Xᵀ X
                 outcome, sizes = search.run(dims, pool[::-1])
             if outcome.error is not None:
                 break

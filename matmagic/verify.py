@@ -60,6 +60,7 @@ REPLACING = 1.0  # seconds for more
 FAR_DRAWS = 6  # tried for one at other sizes
 SIDES = ((1, 1), (-1, -1), (1, -1), (-1, 1))  # the signs of the arguments, in turn
 TRACES = 6  # draws for a trace at most
+SINGULAR = "has a derivative without a right digit, as with the inverse of a singular matrix,"
 CHECKED = 2  # draws on which autograd is checked
 SECONDS = 0.3  # for more of them, where there is no formula that agrees with it
 
@@ -266,12 +267,14 @@ def singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
         return "is not finite (NaN or infinite)"
     try:
         _, moved = value_and_slopes(subject, {n: t if _is_whole(t) else t * (1 + 1e-12) for n, t in inputs.items()})
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # cholesky(XᵀX) of a wide X, definite by rounding
+        return SINGULAR
     except (RuntimeError, ValueError, IndexError):  # f refuses what is beside, as labels between 0 and 1
         return ""
     for slope, other in zip(slopes, moved, strict=False):
         size = max(float(slope.abs().max()), 1e-6 * float(value.abs().max()), 1e-12) if slope.numel() else math.inf
         if float((other - slope).abs().max()) > DIGITS * size and repeats(subject, inputs):
-            return "has a derivative without a right digit, as with the inverse of a singular matrix,"
+            return SINGULAR
     return ""
 
 

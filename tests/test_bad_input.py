@@ -128,6 +128,12 @@ def test_a_wrong_branch_at_the_notebooks_values_still_counts() -> None:
     assert found["x"].code is None
 
 
+@pytest.mark.parametrize("body", ["(X - X.mean()).sum()", "(X - X.mean(0)).sum()", "(X - X.mean(0)).sum(0)"])
+def test_a_function_that_is_zero_up_to_rounding(body: str) -> None:
+    (found,) = check(f"def f(X): return {body}")
+    assert found.text == "0" and found.code is not None
+
+
 def test_sizes_at_which_f_is_singular_are_replaced() -> None:
     """XᵀX has an inverse where X is tall."""
     found = check("def f(X): return torch.logdet(X.T @ X)")

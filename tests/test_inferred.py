@@ -343,6 +343,9 @@ SAID = [
     ("X, b", "((X + b) ** 2).sum()", "broadcast: b with every row of a matrix"),
     ("X", "torch.logdet(X.T @ X)", "n ≥ m taken, because f is singular"),
     ("X", "torch.logdet(X @ X.T)", "m ≥ n taken, because f is singular"),
+    ("X", "torch.det(X.T @ X)", "n ≥ m taken, because f is singular"),
+    ("X", "torch.det(X @ X.T).sqrt()", "m ≥ n taken, because f is singular"),
+    ("X", "torch.linalg.cholesky(X.T @ X).diagonal().log().sum()", "n ≥ m taken, because f is singular"),
 ]
 
 
