@@ -333,7 +333,7 @@ def is_symmetric(jacobian: Tensor, shape: tuple[int, ...]) -> bool:
     if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
         return False
     matrices = jacobian.reshape(-1, *shape)
-    return torch.allclose(matrices, matrices.mT, rtol=1e-9) and bool(torch.triu(matrices, 1).any())
+    return relative_error(matrices, matrices.mT) <= 1e-9 and bool(torch.triu(matrices, 1).any())
 
 
 def symmetric_point(start: Tensor) -> bool:

@@ -50,7 +50,7 @@ from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
-from .verify import Verdict, far_draw, holds_at, is_noise, singular, verify
+from .verify import Verdict, far_draw, holds_at, is_noise, is_rounded, singular, verify
 from .walk import written_size
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
@@ -129,6 +129,12 @@ class Check(Asked):
             return is_noise(partial(call, self.subject), inputs) and repeats(self.subject, inputs)
         return is_noise(lambda at: evaluate(traced.node, leaf_values(traced, at, sizes), sizes), inputs)
 
+    def comparable(self, inputs: Mapping[str, Tensor]) -> bool:
+        """Whether f has right digits at these inputs, or none of which autograd has the gradient anywhere."""
+        if singular(self.subject, inputs):
+            return False
+        return not is_rounded(self.subject, inputs) or is_rounded(self.subject, self.draws[0])
+
     def elsewhere(self, traced: Trace) -> list[Note]:
         """Whether f is another function at large sizes, where there is no formula for all, or at the smallest ones."""
         if not self.sizes(self.draws[0]):
@@ -141,7 +147,7 @@ class Check(Asked):
             start = time.thread_time()
             drawn = far_draw(self.subject, self.shapes, self.assume, self.options, least, like)
             differs = drawn is not None and not self.held(traced, drawn[1], drawn[0])
-            if drawn is not None and differs and not singular(self.subject, drawn[0]):
+            if drawn is not None and differs and self.comparable(drawn[0]):
                 sizes = ", ".join(f"{letter} = {size}" for letter, size in self.sizes(drawn[0]).items())
                 if least < 3:
                     return [

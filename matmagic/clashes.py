@@ -123,8 +123,8 @@ def _letters(math: Math) -> Iterator[str]:
 
 
 def _words(shown: str) -> Iterator[str]:
-    """Letters and words in what is printed."""
-    yield from re.findall(r"[^\W\d_]+", shown)
+    """Letters and words in what is printed, those with an index by themselves: u₁ as u."""
+    yield from re.findall(r"[^\W\d_₀-₉]+", shown)
 
 
 def _sizes(math: Math) -> Iterator[str]:

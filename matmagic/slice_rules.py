@@ -132,7 +132,8 @@ def _sliced(node: Node, labels: Labels, rows: Factor) -> Node | None:
 
 def _sliced_factors(node: Product, labels: Labels, rows: Factor) -> Node | None:
     """A product with the slice of each factor along the axis."""
-    names = (*labels, *(-1 - k for k in range(len(node.sizes) - len(labels))))
+    lowest = min(*labels, *rows[1], 0)
+    names = (*labels, *(lowest - 1 - k for k in range(len(node.sizes) - len(labels))))
     (left, sizes), found = _axes(node, labels, rows), list[Factor]()
     for factor, places in node.factors:
         own = tuple(names[place] for place in places)

@@ -244,6 +244,8 @@ def _finite_draw(
                 raise
             error = raised
             continue
+        if not reason and scale > 1 and is_rounded(subject, inputs):
+            continue
         if not reason and not _is_vague(subject, shapes, inputs):
             return inputs
         vague = vague or (None if reason else inputs)
@@ -280,14 +282,14 @@ def singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
 
 def is_noise(found: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
     """Whether rounding is all there is of a value at these inputs: of det(Xᵀ X) for a wide X, of Σ (x − mean x)."""
-    value = found(copies(inputs))
-    least = DIGITS * float(value.abs().max())
     try:
+        value = found(copies(inputs))
+        least = DIGITS * float(value.abs().max())
         for k in range(1, MOVES + 1):
             moved = {n: t if _is_whole(t) else t * (1 + k * 1e-12) for n, t in copies(inputs).items()}
             if not float((found(moved) - value).abs().max()) <= least:
                 return True
-    except (RuntimeError, ValueError, IndexError):  # f refuses what is beside, as labels between 0 and 1
+    except (RuntimeError, ValueError, IndexError):  # sizes that an expression isn't for, labels between 0 and 1
         return False
     return False
 
@@ -296,6 +298,17 @@ def _is_vague(subject: Subject, shapes: Shapes, inputs: Mapping[str, Tensor]) ->
     """Whether f is noise at these inputs, and may be more where a matrix has other sizes."""
     matrices = any(len({t for t in shape if isinstance(t, str)}) > 1 for shape in shapes.of.values())
     return matrices and is_noise(partial(call, subject), inputs) and repeats(subject, inputs)
+
+
+def is_rounded(subject: Subject, inputs: Mapping[str, Tensor]) -> bool:
+    """Whether a number f is so far out that autograd's gradient is none: of log σ(x), where σ(x) is 0 or 1."""
+    if call(subject, copies(inputs)).numel() != 1:
+        return False
+    try:
+        floats = [name for name, value in inputs.items() if value.is_floating_point()]
+        return not all(differences_agree(subject, inputs, n, derivative_of(subject, inputs, n))[0] for n in floats)
+    except (ResultError, RuntimeError, ValueError, IndexError):
+        return False
 
 
 def _is_whole(tensor: Tensor) -> bool:
