@@ -92,6 +92,51 @@ def test_the_functions_run_at_every_size() -> None:
 # ---- what the fuzzer found, mended ------------------------------------------------------------------------------------
 
 FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
+    "a gradient by a matrix that is next to nothing, not symmetric": (
+        """def f(z, idx, W):
+    z1 = torch.tensordot(W, z, dims=1)
+    e = torch.exp(z1 - z1.max())
+    return z[idx] @ (e / e.sum())""",
+        "z: n, idx: n, W: n n",
+        {"idx": "index<n"},
+    ),
+    "probabilities that are 0 or 1 far out": (
+        """def f(C, v, y):
+    z = C.clone()
+    z.mul_(C).add_(0.3)
+    h = z.matmul(v)
+    return F.binary_cross_entropy(torch.sigmoid(h), y)""",
+        "C: m m, v: m, y: m",
+        {"y": "unit-interval"},
+    ),
+    "singular vectors beside an argument u": (
+        """def f(u, v, A, y):
+    r = torch.cumsum(torch.kron(u, v) - A.mean(0), dim=-1)
+    return torch.linalg.norm(r / (y @ v[0][:, None].T).exp().sum(1, keepdim=True), 2)""",
+        "u: m 1, v: 1 n, A: m n, y: m 1",
+        {},
+    ),
+    "Kronecker products of which some meet the transpose": (
+        """def f(A, u, v, B):
+    l = []
+    for i in range(len(A)):
+        l.append(u[i])
+    z = u
+    for k in range(2):
+        z = torch.tanh(z + u)
+    return torch.roll(A + torch.outer(torch.stack(l), v) + torch.outer(B[-1], A.T @ z), 1, dims=0)""",
+        "A: n 2, u: n, v: 2, B: m n",
+        {},
+    ),
+    "a slice of a gated concatenation, by two indices": (
+        """def f(W):
+    gated = F.glu(torch.cat([W, W], 1))
+    rows, columns = torch.triu_indices(len(W), len(W), 1)[0], torch.triu_indices(W.shape[1], len(W), 1)[1]
+    return torch.square(gated[rows, columns].sum())""",
+        "W: n n",
+        {},
+        2,
+    ),
     "a function of a zero matrix": (
         """def f(x, C, B, W):
     m = W.shape[1]

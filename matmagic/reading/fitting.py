@@ -98,7 +98,8 @@ class Fitting:
             for rows, columns in self.stacked:
                 sizes = [self.found(d) for d in (whole, rows, columns)]
                 fits = Unknown not in map(type, sizes) and sizes[0] == math.prod(map(self.number, sizes[1:]))
-                if fits and isinstance(self.found(a), Unknown) and isinstance(self.found(b), Unknown):
+                long = not self.too_short(columns, a) and not self.too_short(rows, b)
+                if fits and long and isinstance(self.found(a), Unknown) and isinstance(self.found(b), Unknown):
                     self.unify(a, columns)
                     self.unify(b, rows)
         for one, other in self.guesses:
