@@ -13,6 +13,7 @@ from .expr import (
     Factor,
     Labels,
     Node,
+    Number,
     Power,
     Product,
     Selection,
@@ -21,6 +22,7 @@ from .expr import (
     basis,
     delta,
     elementwise,
+    exact,
     power,
     product,
     selection,
@@ -28,6 +30,7 @@ from .expr import (
 )
 from .lengths import Size, parts, plus
 from .matrix_rules import again, uses_of, without
+from .term_rules import like_terms
 
 Run = tuple[Size, Size]  # its first place, and the first place behind it
 
@@ -111,10 +114,9 @@ def _sliced(node: Node, labels: Labels, rows: Factor) -> Node | None:
     """The slice, entry by entry down to the pieces; None where there are others than pieces."""
     match node:
         case Sum(terms=terms) if terms:
-            inner = [_sliced(term, labels, rows) for _, term in terms]
-            known = [term for term in inner if term is not None]
-            alike = len(known) == len(terms)
-            return add([(c, t) for (c, _), t in zip(terms, known, strict=True)], known[0].shape) if alike else None
+            inner = [(c, _sliced(term, labels, rows)) for c, term in terms]
+            found = [(c, term) for c, term in inner if term is not None]
+            return _sum(found) if len(found) == len(inner) else None
         case Power(base=base, exponent=exponent):
             own = _sliced(base, labels, rows)
             return None if own is None else power(own, exponent)
@@ -128,6 +130,15 @@ def _sliced(node: Node, labels: Labels, rows: Factor) -> Node | None:
         case Product():
             return _sliced_factors(node, labels, rows)
     return None
+
+
+def _sum(terms: Sequence[tuple[Number, Node]]) -> Node:
+    """The sum, with those in it opened, and like terms as one."""
+    opened = [
+        (exact(c * d), t) for c, term in terms for d, t in (term.terms if isinstance(term, Sum) else ((1, term),))
+    ]
+    whole = add(opened, terms[0][1].shape)
+    return like_terms(whole) or whole
 
 
 def _sliced_factors(node: Product, labels: Labels, rows: Factor) -> Node | None:
@@ -162,6 +173,29 @@ def _is_piece(node: Node, axis: int, rows: Node) -> bool:
     return not along or any(
         chosen is not None and (_apart(chosen, run) or _within(chosen, run) or _within(run, chosen)) for run in runs
     )
+
+
+def pieces_meet(node: Node) -> Node | None:
+    """[A B] [x; y] = A x + B y: what is put together from pieces, along an index at which they meet"""
+    if not isinstance(node, Product):
+        return None
+    uses = uses_of(node)
+    for k, (factor, labels) in enumerate(node.factors):
+        for other, (pieces, at) in enumerate(node.factors):
+            shared = set(labels).intersection(at)
+            if other == k or not isinstance(factor, Sum) or len(factor.terms) < 2 or len(shared) != 1:
+                continue
+            (label,) = shared
+            if uses[label] != 2 or label < len(node.shape) or isinstance(pieces, Selection | Basis):
+                continue
+            left = tuple(dict.fromkeys(name for name in (*labels, *at) if name != label))
+            sizes = [node.sizes[name] for name in left]
+            parts = [(c, product([(term, labels), (pieces, at)], sizes, left)) for c, term in factor.terms]
+            found = [(c, slice_of_pieces(part)) for c, part in parts]
+            if all(part is not None for _, part in found):
+                inner = _sum([(c, _met(part)) for c, part in found if part is not None])
+                return again(node, [*without(node.factors, k, other), (inner, left)])
+    return None
 
 
 def whole_rows(node: Node) -> Node | None:
@@ -202,4 +236,4 @@ def _at_least(a: Size, b: Size) -> bool:
     return all(count >= 0 for _, count in letters) and sum(count for _, count in letters) + number >= 0
 
 
-ROWS = (slices_meet, slice_of_slice, slice_of_pieces, whole_rows)
+ROWS = (slices_meet, slice_of_slice, slice_of_pieces, pieces_meet, whole_rows)

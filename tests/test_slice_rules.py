@@ -28,6 +28,13 @@ VALUES = {  # function: its value as it is printed
     f"(1 - torch.tanh(3 * {BOTH}) ** 2)[len(x) :]": "𝟏 − tanh(3 y)^⊙2",
     f"({BOTH} * torch.sigmoid({BOTH}))[: len(x)] @ x": "(x^⊙2)ᵀ σ(x)",
     f"(torch.exp({BOTH}) / torch.exp({BOTH}).sum())[: len(x)]": "exp(x) / (𝟏ᵀ exp(I_{:,1:n} x + I_{:,n+1:m+n} y))",
+    f"{BOTH} @ {BOTH}": "xᵀ x + yᵀ y",
+    f"torch.cat([torch.cat([B, A.T], 1), torch.cat([A, A @ A.T], 1)]) @ {BOTH}": (
+        "(Bᵀ I_{1:n,:} + Aᵀ I_{n+1:m+n,:})ᵀ x + (I_{1:n,:} + Aᵀ I_{n+1:m+n,:})ᵀ Aᵀ y"
+    ),
+    f"{BOTH} @ torch.exp({BOTH})": "xᵀ exp(x) + yᵀ exp(y)",
+    f"torch.outer({BOTH}, z)[: len(x)] @ z": "(zᵀ z) x",
+    "torch.block_diag(B, t * B) @ torch.cat([x, x])": "I_{:,1:n} B x + t I_{:,n+1:2n} B x",
     "x[1:][1:]": "x_{3:n}",
     "torch.stack([x, 2 * x])[1]": "2 x",
     "torch.cat([x, x]).view(2, -1)[1]": "x",
