@@ -50,21 +50,20 @@ class Asked:
         return tuple(sided_draws(self.subject, self.shapes, self.assume, self.options.seed))
 
     @property
-    def declared(self) -> dict[str, str]:
-        """What is declared of the arguments, and what their shapes need."""
-        return {**self.shapes.needs, **self.options.assume}
+    def granted(self) -> dict[str, str]:
+        """What is assumed of arguments beyond what is declared, because f needs something of the kind."""
+        declared = {**self.shapes.needs, **self.options.assume}
+        return {n: prop for n, prop in self.assume.items() if n not in declared and prop not in ONE_TRIANGLE}
 
     @property
-    def granted(self) -> dict[str, str]:
-        """What is assumed of arguments beside, because f needs something of the kind."""
-        return {name: prop for name, prop in self.assume.items() if name not in self.declared}
+    def kept(self) -> dict[str, str]:
+        """What is assumed beside what is granted."""
+        return {name: prop for name, prop in self.assume.items() if name not in self.granted}
 
     @cached_property
     def beyond(self) -> tuple[dict[str, Tensor], ...]:
         """Draws without what is granted at which f is finite all the same: of log(x ⊙ y), with both negative."""
-        if not self.granted or ONE_TRIANGLE & set(self.granted.values()):
-            return ()
-        found = finite_draws(self.subject, self.shapes, self.declared, self.options)
+        found = finite_draws(self.subject, self.shapes, self.kept, self.options) if self.granted else ()
         return tuple(at for at in found if not all(holds(at[name], prop) for name, prop in self.granted.items()))
 
     @property

@@ -229,11 +229,21 @@ def jumps(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> bool
     """Whether f changes, far beyond rounding, where the variable is moved far; rounding shows where it moves by next to
     nothing: that of Σ (xᵢ − x̄) is all that f is."""
     value = call(subject, copies(inputs))
-    near = _values(subject, inputs, variable, tuple(k * EPS for k in range(-9, 10, 2)))
-    noise = max((float((other - value).abs().max()) for other in near if other.shape == value.shape), default=0.0)
-    least = 1e3 * noise + ROUNDING * float(value.abs().max())
-    far = _values(subject, inputs, variable, FAR)
-    return any(other.shape != value.shape or bool(((other - value).abs() > least).any()) for other in far)
+    noise = _noise_at(subject, inputs, variable, 0.0)
+    for step in FAR:
+        for other in _values(subject, inputs, variable, (step,)):
+            if other.shape != value.shape:
+                return True
+            least = 1e3 * max(noise, _noise_at(subject, inputs, variable, step)) + ROUNDING * float(value.abs().max())
+            if bool(((other - value).abs() > least).any()):
+                return True
+    return False
+
+
+def _noise_at(subject: Subject, inputs: Mapping[str, Tensor], variable: str, step: float) -> float:
+    """By how much f differs about a step where the last digits of the variable do."""
+    value, *near = _values(subject, inputs, variable, (step, *(step + k * EPS for k in range(-9, 10, 2))))
+    return max((float((other - value).abs().max()) for other in near if other.shape == value.shape), default=0.0)
 
 
 def _changes_smoothly(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from .asked import Asked
 from .autograd import copies
-from .calling import Float64, float64, replacements
+from .calling import Float64, call, float64, replacements
 from .conditions import CONDITIONS, condition_for, condition_words, size_order_for, spelled
 from .counterexamples import counterexample, fails_at
 from .domains import finite_draws, property_words
@@ -214,9 +215,9 @@ def _wrong_elsewhere(grading: _Grading, elsewhere: Elsewhere) -> Grade:
 def _differs_beyond(grading: _Grading) -> Grade:
     """An answer that is right where arguments have the properties granted to them, and not wherever f is defined."""
     asked = grading.asked
-    generic = replace(grading, asked=replace(asked, assume=asked.declared))
+    generic = replace(grading, asked=replace(asked, assume=asked.kept))
     for name, prop in asked.granted.items():
-        alone = finite_draws(asked.subject, asked.shapes, {**asked.declared, name: prop}, asked.options)
+        alone = finite_draws(asked.subject, asked.shapes, {**asked.kept, name: prop}, asked.options)
         if prop in CONDITIONS and len(alone) >= ALONE and not grading.differs_at(alone):
             example = _example(generic, name)
             return _right_if(grading, f"{name} {spelled(prop)}", f"if {name} is {condition_words(prop)}", example)
@@ -269,7 +270,11 @@ def _right_if(grading: _Grading, condition: str, where: str, example: Mapping[st
 def _example(grading: _Grading, first: str) -> dict[str, Tensor]:
     """Small whole numbers at which the claim fails."""
     question = grading.question
-    return counterexample(question.shapes, grading.assume, first, grading.found, question.truth)
+
+    def truth(at: Mapping[str, Tensor]) -> Tensor:
+        return question.truth(at) if defined(partial(call, question.subject), at) else torch.tensor(torch.nan)
+
+    return counterexample(question.shapes, grading.assume, first, grading.found, truth)
 
 
 def _wrong(grading: _Grading, reason: Reason, value_only: bool = False, more: str = "") -> Grade:

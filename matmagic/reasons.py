@@ -370,15 +370,11 @@ def _of_other_shape(question: Question, samples: Sequence[Sample]) -> Reason:
 
 def _stacks_columns(sample: Sample) -> bool:
     """Whether the claim is the matrix that takes the columns of an increment, stacked, to those of the change of f."""
-    rows, sizes = sample.found.shape[0] if sample.found.ndim else 0, tuple(sample.truth.shape)
-    if sample.found.ndim != 2 or sample.found.numel() != sample.truth.numel():
+    found, truth = sample.found, sample.truth
+    if found.ndim != 2 or truth.ndim < 3 or found.numel() != truth.numel():
         return False
-    for k in range(1, len(sizes)):
-        outer, inner = sizes[:k], sizes[k:]
-        if len(sizes) > 2 and math.prod(outer) == rows:
-            apart = sample.found.reshape(*outer[::-1], *inner[::-1])
-            return right(apart.permute(*range(k)[::-1], *range(k, len(sizes))[::-1]), sample.truth)
-    return False
+    turns = ((*range(k)[::-1], *range(k, truth.ndim)[::-1]) for k in range(1, truth.ndim))
+    return any(right(found, truth.permute(turn).reshape(found.shape)) for turn in turns)
 
 
 def _fixed(sample: Sample, change: Callable[[Tensor], Tensor]) -> bool:

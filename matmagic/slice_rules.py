@@ -23,6 +23,7 @@ from .expr import (
     delta,
     elementwise,
     exact,
+    number,
     power,
     product,
     selection,
@@ -42,14 +43,14 @@ def slices_meet(node: Node) -> Node | None:
     uses = uses_of(node)
     for k, (wide, own) in enumerate(node.factors):
         for other, (narrow, at) in enumerate(node.factors):
-            if other == k or own[-1:] != at[-1:] or not isinstance(wide, Selection):
+            if other == k or own[-1:] != at[-1:]:
                 continue
             run, inner = _run(wide), _run(narrow)
-            if run is None or inner is None or own[0] in (own[1], at[0]):
+            if run is None or inner is None:
                 continue
             if _apart(run, inner):
                 return zero(node.shape)
-            if not _within(run, inner):
+            if not isinstance(wide, Selection) or own[0] == at[0] or not _within(run, inner):
                 continue
             start = plus(inner[0], run[0], -1)
             if isinstance(narrow, Basis):
@@ -205,7 +206,7 @@ def whole_rows(node: Node) -> Node | None:
     uses = uses_of(node)
     for k, (factor, labels) in enumerate(node.factors):
         if isinstance(factor, Selection) and uses[labels[1]] == 1:
-            return again(node, without(node.factors, k))
+            return again(node, [*without(node.factors, k), (number(1, factor.shape[:1]), labels[:1])])
     return None
 
 

@@ -20,7 +20,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .autograd import copies, derivative_of, differences_agree, point, relative_error, repeats, value_and_slopes
+from .autograd import copies, derivative_of, differences_agree, jumps, point, relative_error, repeats, value_and_slopes
 from .calling import call, float64
 from .capture import Subject
 from .errors import BackwardError, ResultError
@@ -48,6 +48,7 @@ Evaluate = Callable[[Mapping[str, Tensor]], Tensor]
 
 TOLERANCE = 1e-9  # relative, float64 formula against float64 autograd
 LOST = 1e-6  # relative, differences of right forms that lose digits in their own ways
+MUCH_NOISE = 100.0  # times autograd's rounding, that of other forms
 VANISHED = 1e-13  # relative to f / x: what rounding leaves of a derivative that is zero
 DIGITS = 1e-3  # relative, the change of a derivative by the last digits of the inputs from which it is noise
 STEADY = 1e3  # of the spread of a difference, which noise doesn't reach at two points
@@ -244,12 +245,12 @@ def _finite_draw(
                 raise
             error = raised
             continue
-        if not reason and scale > 1 and is_rounded(subject, inputs):
-            continue
-        if not reason and not _is_vague(subject, shapes, inputs):
-            return inputs
-        vague = vague or (None if reason else inputs)
-        reasons.add(reason)
+        if reason:
+            reasons.add(reason)
+        elif scale == 1 or not is_rounded(subject, inputs):
+            if not _is_vague(subject, shapes, inputs):
+                return inputs
+            vague = vague or inputs
     if vague is not None:
         return vague
     if error is not None:
@@ -268,7 +269,7 @@ def singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
     if not bool(torch.isfinite(value).all()):
         return "is not finite (NaN or infinite)"
     try:
-        _, moved = value_and_slopes(subject, {n: t if _is_whole(t) else t * (1 + 1e-12) for n, t in inputs.items()})
+        _, moved = value_and_slopes(subject, _nudged(inputs))
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # cholesky(XᵀX) of a wide X, definite by rounding
         return SINGULAR
     except (RuntimeError, ValueError, IndexError):  # f refuses what is beside, as labels between 0 and 1
@@ -286,12 +287,23 @@ def is_noise(found: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
         value = found(copies(inputs))
         least = DIGITS * float(value.abs().max())
         for k in range(1, MOVES + 1):
-            moved = {n: t if _is_whole(t) else t * (1 + k * 1e-12) for n, t in copies(inputs).items()}
-            if not float((found(moved) - value).abs().max()) <= least:
+            if not float((found(_nudged(inputs, k)) - value).abs().max()) <= least:
                 return True
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        return True
     except (RuntimeError, ValueError, IndexError):  # sizes that an expression isn't for, labels between 0 and 1
         return False
     return False
+
+
+def _nudged(inputs: Mapping[str, Tensor], times: int = 1) -> dict[str, Tensor]:
+    """The inputs with their last digits changed, each entry's by an amount of its own; labels stay."""
+
+    def nudged(value: Tensor) -> Tensor:
+        amounts = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
+        return value * (1 + times * 1e-12 * amounts)
+
+    return {n: t.clone() if _is_whole(t) else nudged(t) for n, t in inputs.items()}
 
 
 def _is_vague(subject: Subject, shapes: Shapes, inputs: Mapping[str, Tensor]) -> bool:
@@ -346,6 +358,8 @@ def agreement(
     if error <= tolerance or not math.isfinite(error):
         return Agreement(error <= tolerance, error)
     difference = float((value - true).abs().max())
+    if difference <= MUCH_NOISE * float(true.abs().max()) and _vanishes(subject, found, truth, inputs, variable):
+        return Agreement(True, difference)
     size = float(call(subject, copies(inputs)).abs().max())
     natural = size / max(float(point(inputs, variable).abs().max()), 1e-300)
     if difference <= VANISHED * natural:
@@ -353,6 +367,13 @@ def agreement(
     elif error > LOST:
         return Agreement(False, error)
     return Agreement(_is_noise(found, truth, inputs), error)
+
+
+def _vanishes(subject: Subject, found: Evaluate, truth: Evaluate, inputs: Mapping[str, Tensor], variable: str) -> bool:
+    """Whether a derivative and a value for it are rounding, or 0, and f doesn't change at all: ‖x‖² / xᵀx."""
+    if any(bool(own(copies(inputs)).any()) and not is_noise(own, inputs) for own in (truth, found)):
+        return False
+    return all(name in inputs for name in variable.split(", ")) and not jumps(subject, inputs, variable)
 
 
 def _is_noise(found: Evaluate, truth: Evaluate, inputs: Mapping[str, Tensor]) -> bool:

@@ -128,10 +128,54 @@ def test_a_wrong_branch_at_the_notebooks_values_still_counts() -> None:
     assert found["x"].code is None
 
 
-@pytest.mark.parametrize("body", ["(X - X.mean()).sum()", "(X - X.mean(0)).sum()", "(X - X.mean(0)).sum(0)"])
-def test_a_function_that_is_zero_up_to_rounding(body: str) -> None:
-    (found,) = check(f"def f(X): return {body}")
-    assert found.text == "0" and found.code is not None
+CONSTANT = """(X - X.mean()).sum()|(X - X.mean(0)).sum()|(X - X.mean(0)).sum(0)|X.softmax(-1).sum()|x @ x / x.norm() ** 2
+(x / x.norm()).norm()|((x - x.mean()) / x.std()).pow(2).sum()|torch.trace(X @ torch.linalg.inv(X))|F.layer_norm(x, x.shape).sum()
+x @ A @ x - x @ A.T @ x|torch.log(x.exp().sum()) - x.logsumexp(0)|torch.trace(X @ torch.linalg.pinv(X))
+(torch.cosh(x) ** 2 - torch.sinh(x) ** 2).sum()|(x[1:] - x[:-1]).sum() - (x[-1] - x[0])|torch.cat([x, -x]).sum()""".replace(
+    "\n", "|"
+)
+
+
+@pytest.mark.parametrize("body", CONSTANT.split("|"))
+def test_a_function_that_is_constant_up_to_rounding(body: str) -> None:
+    arguments = ["X"] if "X" in body else ["x", "A"] if "A" in body else ["x"]
+    zero, other = f"torch.zeros_like({arguments[0]})", f"1e-9 * torch.ones_like({arguments[0]})"
+    found = check(f"def f({', '.join(arguments)}): return {body}", wrt=(arguments[0],), claims=(zero, other, "0"))
+    (derivative,) = found
+    assert derivative.text == "0" and derivative.code is not None
+    assert any(note.text == f"f does not depend on {arguments[0]}" for note in found.notes)
+    right = "wrong" if ".sum(0)" in body else "correct"  # of a vector-valued one the zeros have three indices
+    assert [claim.verdict for claim in found.claims] == [right, "wrong", "correct"]
+
+
+NOT_CONSTANT = [
+    ("1e20 + x.sum()", "1"),
+    ("1e-13 * x.sum() + (x - x.mean()).sum()", "1e-13"),
+    ("1e-12 * (x @ x)", "2e-12 * x"),
+]
+
+
+@pytest.mark.parametrize("body, gradient", NOT_CONSTANT)
+def test_what_is_small_beside_the_rest_is_not_nothing(body: str, gradient: str) -> None:
+    claims = check(f"def f(x): return {body}", claims=("torch.zeros_like(x)", f"{gradient} + 0 * x")).claims
+    assert [claim.verdict for claim in claims] == ["wrong", "correct"]
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        (
+            "x.sum() if len(x) < 20 else (x.sin().sum() - x.flip(0).sin().cumsum(0)[-1]) * 7",
+            "f is another function at n = 24",
+        ),
+        ("x[0] * x[1] * x[2] if len(x) > 2 else x.sum() * 0", "f is another function at n = "),
+        ("x[2:].exp().sum()", ""),
+        ("(x[2:] - 2 * x[1:-1] + x[:-2]).pow(2).sum()", "f is another function at n = 1"),
+    ],
+)
+def test_sizes_at_which_f_is_another_function_are_told(body: str, said: str) -> None:
+    found = check(f"def f(x): return {body}")
+    assert any(said in note.text for note in found.notes), found.notes
 
 
 def test_sizes_at_which_f_is_singular_are_replaced() -> None:

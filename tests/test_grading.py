@@ -359,13 +359,23 @@ BEYOND = [  # f is finite without the property that draws are given, where the a
     ),
     ("def f(x, y): return (torch.log(x * y) + (x * y).abs()).sum()", "1 / x + y", "correct", None),
     ("def f(x): return torch.log(x).sum() + x.norm(1)", "1 / x + 1", "correct", None),
+    (
+        "def f(x, y, S): return (torch.log(x * y) + x.abs()).sum() + torch.linalg.cholesky(S).sum()",
+        "1 / x + 1",
+        "correct-if",
+        "x positive",
+    ),
 ]
 
 
 @pytest.mark.parametrize("cell, claim, verdict, condition", BEYOND)
 def test_an_answer_is_tried_wherever_f_is_finite(cell: str, claim: str, verdict: str, condition: str | None) -> None:
-    (found,) = checked(cell, claim).claims
+    report = checked(cell, claim)
+    (found,) = report.claims
     assert (found.verdict, found.condition) == (verdict, condition), found.sentence
+    if found.counterexample:
+        at = {name: value.double() for name, value in found.counterexample.items()}
+        assert torch.isfinite(report(**at)).all(), found.sentence
 
 
 ZEROS = [

@@ -9,7 +9,7 @@ from matmagic.printers.text import text
 from matmagic.rendering import notation
 from matmagic.simplify import simplify
 
-SHAPES = "x: n, y: m, z: k, A: m n, B: n n, W: k n, t:"
+SHAPES = "x: n, y: m, z: k, A: m n, B: n n, C: n k, W: k n, t:"
 BOTH = "torch.cat([x, y])"
 
 VALUES = {  # function: its value as it is printed
@@ -35,6 +35,11 @@ VALUES = {  # function: its value as it is printed
     f"{BOTH} @ torch.exp({BOTH})": "xᵀ exp(x) + yᵀ exp(y)",
     f"torch.outer({BOTH}, z)[: len(x)] @ z": "(zᵀ z) x",
     "torch.block_diag(B, t * B) @ torch.cat([x, x])": "I_{:,1:n} B x + t I_{:,n+1:2n} B x",
+    "torch.cat([t.view(1), x])[-1] ** 2": "xₙ²",
+    "torch.cat([t.view(1), x, y[:1]])[0] + t": "2 t",
+    "torch.exp(torch.tanh(torch.tanh(torch.cat([B, A])) @ C) @ z)[: len(x)]": "exp(tanh(tanh(B) C) z)",
+    "torch.exp(torch.tanh(torch.tanh(torch.cat([B, A])) @ B) @ x)[: len(x)]": "exp(tanh(tanh(B) B) x)",
+    "torch.eye(len(x))[1:].sum() * t": "t (n − 1)",
     "x[1:][1:]": "x_{3:n}",
     "torch.stack([x, 2 * x])[1]": "2 x",
     "torch.cat([x, x]).view(2, -1)[1]": "x",

@@ -34,7 +34,7 @@ MAX_ENTRIES = 1_000_000
 
 TORCH = words(
     "abs add addmm amax amin arange argmax atan atan2 block_diag bmm cat ceil chain_matmul clamp "
-    "concat cos cosh cross cumprod cumsum deg2rad det diag diag_embed diagflat diagonal div dot "
+    "concat cos cosh cross cumprod cumsum deg2rad det diag diff diag_embed diagflat diagonal div dot "
     "einsum erf erfc exp expm1 eye flatten flip full full_like ger gather hstack inner inverse kron "
     "lerp log log10 log1p log2 log_softmax logaddexp logdet logsumexp matmul matrix_exp matrix_power "
     "max maximum mean min minimum mm movedim mul multiply mv neg norm ones ones_like outer permute "
@@ -59,6 +59,7 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
         "binary_cross_entropy_with_logits cross_entropy"
     ),
 }
+BUILTINS: Mapping[str, Callable[..., Any]] = {"len": len, "abs": abs}
 METHODS = (TORCH - {"arange", "eye", "full", "ones", "zeros", "tensor", "stack", "cat", "einsum", "where"}) | words(
     "t dot double float expand expand_as repeat view size numel dim item clone contiguous new_ones "
     "new_zeros new_tensor to bool masked_fill div mul add sub mm mv view_as reshape_as type_as T inverse detach "
@@ -189,7 +190,7 @@ class _Reader:
         if not isinstance(node, ast.NamedExpr):
             return self.check(node, depth)
         self.check(node.value, depth)
-        if node.target.id in {*self.names, *MODULES, "len"}:
+        if node.target.id in {*self.names, *MODULES, *BUILTINS}:
             self.refuse(node, f"{node.target.id} has a meaning already")
         self.names.add(node.target.id)
         return None
@@ -217,7 +218,7 @@ class _Reader:
     def check_call(self, node: ast.Call, depth: int) -> None:
         """A function or method on the lists; its arguments."""
         match node.func:
-            case ast.Name(id="len"):
+            case ast.Name(id=name) if name in BUILTINS:
                 pass
             case ast.Attribute(value=base, attr=name) if (module := _module(base)) and module not in self.names:
                 if name not in FUNCTIONS[module]:
@@ -341,7 +342,7 @@ def _called(node: ast.Call, names: dict[str, Any]) -> Any:
     args = [_value(a, names) for a in node.args]
     kwargs = {k.arg: _value(k.value, names) for k in node.keywords if k.arg is not None}
     if isinstance(node.func, ast.Name):
-        return len(args[0])
+        return BUILTINS[node.func.id](*args)
     assert isinstance(node.func, ast.Attribute)
     if base is not None and not isinstance(base, Tensor) and node.func.attr not in ("numel", "size"):
         raise OptionError(f".{node.func.attr}() is called on something that is no tensor")

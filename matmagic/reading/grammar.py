@@ -285,10 +285,8 @@ class Parser(Scripts):
                 return Part("product", (Part("number", value=0.0), ones), place=token.place)
             case "outer":
                 return Part("product", (given[0], Part("transpose", given[1:])), place=token.place)
-            case "kron":
-                return Part("kron", given, place=token.place)
-            case "norm":
-                return Part("norm", given, "", token.place)
+            case "kron" | "norm":
+                return Part(name, given, "", token.place)
         return Part("call", (Part("hadamard", given, place=token.place),), "sum", token.place)
 
     def arguments(self) -> tuple[Part, ...]:
