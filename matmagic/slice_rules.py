@@ -144,8 +144,8 @@ def _sum(terms: Sequence[tuple[Number, Node]]) -> Node:
 
 def _sliced_factors(node: Product, labels: Labels, rows: Factor) -> Node | None:
     """A product with the slice of each factor along the axis."""
-    lowest = min(*labels, *rows[1], 0)
-    names = (*labels, *(lowest - 1 - k for k in range(len(node.sizes) - len(labels))))
+    first = 1 + max(*labels, *rows[1])  # those below 0 are product's own
+    names = (*labels, *(first + k for k in range(len(node.sizes) - len(labels))))
     (left, sizes), found = _axes(node, labels, rows), list[Factor]()
     for factor, places in node.factors:
         own = tuple(names[place] for place in places)
