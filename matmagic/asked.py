@@ -18,11 +18,11 @@ from .autograd import copies
 from .calling import call
 from .capture import Subject
 from .domains import ONE_TRIANGLE, finite_draws
+from .drawing import draws, sided_draws, traced_draw
 from .errors import TraceError
 from .options import Options
 from .sampling import holds
 from .shapes import Shapes
-from .verify import draws, sided_draws, traced_draw
 
 
 @dataclass(frozen=True)

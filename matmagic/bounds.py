@@ -24,11 +24,11 @@ from torch import Tensor
 from .autograd import copies
 from .calling import call
 from .capture import Subject
+from .drawing import inputs_at
 from .errors import TooLarge
 from .options import Options
 from .remarks import Note
 from .shapes import Shapes, parse_shape, sizes_for
-from .verify import inputs_at
 
 Bounded = tuple[Shapes, Options, list[Note]]
 

@@ -29,6 +29,7 @@ from .compositions import composition, of_gradient
 from .cuts import PARTED, Cut, cuts, sentences
 from .derivative import Derivative, Formula
 from .domains import finite_everywhere, property_words, reads_one_triangle, reason_for
+from .drawing import far_draw
 from .entry_forms import Entries
 from .errors import BackwardError, OptionError, ResultError, TraceError, first_line
 from .evaluate import evaluate
@@ -43,6 +44,7 @@ from .options import Options, nearest
 from .printers.names import latex_name, text_name
 from .printers.text import text
 from .reading.code import read_code
+from .regularity import is_noise, is_rounded, singular
 from .remarks import Note, remarks
 from .rendering import notation
 from .shapes import sizes_for
@@ -50,7 +52,7 @@ from .sizes import followed
 from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
-from .verify import Verdict, far_draw, holds_at, is_noise, is_rounded, singular, verify
+from .verify import Verdict, holds_at, verify
 from .walk import written_size
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws

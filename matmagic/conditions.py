@@ -9,7 +9,7 @@ Not known here: conditions on two arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import permutations
 
@@ -18,10 +18,11 @@ from torch import Tensor
 
 from .autograd import copies
 from .calling import call
+from .drawing import inputs_at
 from .reasons import Question, right
+from .regularity import Evaluate, singular
 from .sampling import holds, words
 from .shapes import Shape, sizes_for
-from .verify import inputs_at, singular
 
 MATRIX = (
     "symmetric",
@@ -54,8 +55,6 @@ WORDS = {
     "unit-interval": "in the unit interval",
     "positive-det": "of positive determinant",
 }
-
-Evaluate = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 def condition_for(question: Question, assume: Mapping[str, str], seed: int, found: Evaluate) -> tuple[str, str] | None:

@@ -11,20 +11,19 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .inference import letters_of
+from .regularity import Evaluate
 from .sampling import holds
 from .shapes import Shapes, assign
 
 SECONDS = 0.05
 FEWEST = 20  # tried in any case
-
-Evaluate = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 def counterexample(

@@ -20,13 +20,14 @@ from torch import Tensor
 from .autograd import copies, derivative_of, is_symmetric
 from .calling import Running, call, replacements, validated
 from .capture import Subject
+from .drawing import inputs_at
 from .errors import OptionError
 from .inference import letters_of
 from .options import Options
 from .patience import Patience
+from .regularity import singular
 from .sampling import holds
 from .shapes import Shapes, assign, sizes_for
-from .verify import inputs_at, singular
 from .watching import call_name
 
 __all__ = [

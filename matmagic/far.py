@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,9 +22,10 @@ from .autograd import copies, point, relative_error
 from .calling import call, float64
 from .conditions import SCALABLE
 from .cuts import cuts
+from .drawing import inputs_at
 from .reasons import Question
+from .regularity import Evaluate, singular
 from .shapes import sizes_for
-from .verify import inputs_at, singular
 
 __all__ = ["Closed", "Elsewhere", "fails_far"]
 
@@ -39,8 +40,6 @@ PIECE = 1e-2  # the same for another piece, at sizes where digits are lost
 LEAST = 1e-8  # relative to f / x, a derivative that is more than rounding
 HELD = 1e-6  # relative, the code against autograd so far out
 STEADY = 1e-3  # relative, the change of an answer by the last digits of the inputs from which it is noise
-
-Evaluate = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 class Closed(Protocol):

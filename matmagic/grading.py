@@ -24,13 +24,14 @@ from .calling import Float64, call, float64, replacements
 from .conditions import CONDITIONS, condition_for, condition_words, size_order_for, spelled
 from .counterexamples import counterexample, fails_at
 from .domains import finite_draws, property_words
+from .drawing import inputs_at
 from .errors import MatmagicError, OptionError, ResultError, first_line
 from .far import Closed, Elsewhere, fails_far
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
 from .sampling import holds
 from .shapes import sizes_for
-from .verify import agreement, defined, inputs_at
+from .verify import agreement, defined
 
 __all__ = ["Grade", "grade_claim", "grade_claims"]
 

@@ -36,6 +36,7 @@ Assign = Callable[[Sequence[str], Sequence[int]], dict[str, int]]
 
 FIRST = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, *range(67, 120, 2))
 SECOND = (4, 3, 6, 8, 9, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, *range(66, 120, 2))
+NEEDS_RANK = re.compile("singular|positive-definite")  # what torch says of XᵀX with more columns than rows
 SECONDS = 0.3
 RUNS = 400
 SPARE = 4  # sizes that may be fixed ones
@@ -286,7 +287,7 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
         fixed = any(isinstance(t, int) and t > 1 for shape in dims.values() for t in shape)
         for pool in (FIRST, SECOND, FIRST[5:]) if fixed else (FIRST, SECOND):  # a fixed size among larger ones too
             outcome, sizes = search.run(dims, pool)
-            if outcome.error is not None and re.search("singular|positive-definite", str(outcome.error)):  # of Xᵀ X
+            if outcome.error is not None and NEEDS_RANK.search(str(outcome.error)):
                 outcome, sizes = search.run(dims, pool[::-1])
             if outcome.error is not None:
                 break

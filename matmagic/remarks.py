@@ -19,9 +19,10 @@ from torch import Tensor
 from .autograd import copies, narrow_backwards
 from .calling import NARROW, Running, call, replacements
 from .capture import Subject
+from .drawing import own_draw
 from .errors import ResultError
+from .regularity import roughness
 from .shapes import Shapes
-from .verify import own_draw, roughness
 
 SHOWN = 40  # characters of a default
 

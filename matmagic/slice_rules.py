@@ -1,6 +1,7 @@
 """Rewrite rows for slices: of what was put together from pieces, a slice is the piece.
 
-Each row sees one node whose children are simple and gives an equal one, or None.  A size letter is at least 1.
+Rows of an identity matrix, S_ij, choose entries along j: all of a run of places, or one (a unit vector).  Each row of this
+table sees one node whose children are simple and gives an equal one, or None.  A size letter is at least 1.
 """
 
 from __future__ import annotations
@@ -40,24 +41,21 @@ def slices_meet(node: Node) -> Node | None:
     """Σ_k S_ik T_jk for rows S and T of one identity matrix: I where they are the same rows, 0 where no row is in both"""
     if not isinstance(node, Product):
         return None
-    uses = uses_of(node)
-    for k, (wide, own) in enumerate(node.factors):
-        for other, (narrow, at) in enumerate(node.factors):
-            if other == k or own[-1:] != at[-1:]:
+    for k, (wide, labels) in enumerate(node.factors):
+        for other, (narrow, others) in enumerate(node.factors):
+            outer, inner = _run(wide), _run(narrow)
+            if other == k or labels[-1:] != others[-1:] or outer is None or inner is None:
                 continue
-            run, inner = _run(wide), _run(narrow)
-            if run is None or inner is None:
-                continue
-            if _apart(run, inner):
+            if _apart(outer, inner):
                 return zero(node.shape)
-            if not isinstance(wide, Selection) or own[0] == at[0] or not _within(run, inner):
+            if not isinstance(wide, Selection) or labels[0] == others[0] or not _within(outer, inner):
                 continue
-            start = plus(inner[0], run[0], -1)
+            start, count = plus(inner[0], outer[0], -1), wide.shape[0]
             if isinstance(narrow, Basis):
-                return again(node, [*without(node.factors, k), (basis(wide.shape[0], start), own[:1])])
-            part = (_rows(narrow.shape[0], wide.shape[0], start), (at[0], own[0]))
-            summed = uses[own[1]] == 2 and own[1] >= len(node.shape)
-            return again(node, [*without(node.factors, k, *([other] if summed else [])), part])
+                return again(node, [*without(node.factors, k), (basis(count, start), labels[:1])])
+            rows = delta(count) if count == narrow.shape[0] else selection(narrow.shape[0], count, start)
+            gone = (k, other) if _is_between(node, labels[1]) else (k,)
+            return again(node, [*without(node.factors, *gone), (rows, (others[0], labels[0]))])
     return None
 
 
@@ -65,20 +63,18 @@ def slice_of_slice(node: Node) -> Node | None:
     """Σ_j S_ij T_jk = U_ik for rows S of I and rows T of another one: rows of it, and an entry of them is one of its own"""
     if not isinstance(node, Product):
         return None
-    uses = uses_of(node)
-    for k, (first, own) in enumerate(node.factors):
-        for other, (second, at) in enumerate(node.factors):
-            inner = own[-1] if own else -1
-            if not isinstance(second, Selection) or inner != at[0] or uses[inner] != 2 or inner < len(node.shape):
+    for k, (first, labels) in enumerate(node.factors):
+        for other, (second, others) in enumerate(node.factors):
+            if not isinstance(second, Selection) or labels[-1:] != others[:1] or not _is_between(node, others[0]):
                 continue
-            size = second.shape[1]
+            size, rest = second.shape[1], without(node.factors, k, other)
             if isinstance(first, Basis):
                 place = plus(second.start, first.position, second.step)
-                return again(node, [*without(node.factors, k, other), (basis(size, place), at[1:])])
-            if isinstance(first, Selection) and own[0] != at[1]:
+                return again(node, [*rest, (basis(size, place), others[1:])])
+            if isinstance(first, Selection) and labels[0] != others[1]:
                 start = plus(second.start, first.start, second.step)
                 rows = selection(first.shape[0], size, start, first.step * second.step)
-                return again(node, [*without(node.factors, k, other), (rows, (own[0], at[1]))])
+                return again(node, [*rest, (rows, (labels[0], others[1]))])
     return None
 
 
@@ -86,116 +82,36 @@ def slice_of_pieces(node: Node) -> Node | None:
     """f([x; y])_{1:n} = f(x): a slice of what is put together from pieces, each at places of its own"""
     if not isinstance(node, Product):
         return None
-    uses = uses_of(node)
     for k, (factor, labels) in enumerate(node.factors):
         for other, rows in enumerate(node.factors):
             if other == k or _run(rows[0]) is None or labels.count(rows[1][-1]) != 1:
                 continue
             found = _sliced(factor, labels, rows)
             if found is not None:
-                met = uses[rows[1][-1]] == 2 and rows[1][-1] >= len(node.shape)
-                left = _left(labels, rows)
-                return again(node, [*without(node.factors, k, *([other] if met else [])), (found, left)])
+                gone = (k, other) if _is_between(node, rows[1][-1]) else (k,)
+                return again(node, [*without(node.factors, *gone), (found, _left(labels, rows))])
     return None
-
-
-def _left(labels: Labels, rows: Factor) -> Labels:
-    """The axes of a slice: those of the rows that are chosen, and the others of what they are chosen from."""
-    return tuple(dict.fromkeys(label for label in (*rows[1][:-1], *labels) if label != rows[1][-1]))
-
-
-def _axes(node: Node, labels: Labels, rows: Factor) -> tuple[Labels, list[Size]]:
-    """The axes of a slice with their sizes."""
-    sizes = dict(zip((*rows[1], *labels), (*rows[0].shape, *node.shape), strict=True))
-    left = _left(labels, rows)
-    return left, [sizes[label] for label in left]
-
-
-def _sliced(node: Node, labels: Labels, rows: Factor) -> Node | None:
-    """The slice, entry by entry down to the pieces; None where there are others than pieces."""
-    match node:
-        case Sum(terms=terms) if terms:
-            inner = [(c, _sliced(term, labels, rows)) for c, term in terms]
-            found = [(c, term) for c, term in inner if term is not None]
-            return _sum(found) if len(found) == len(inner) else None
-        case Power(base=base, exponent=exponent):
-            own = _sliced(base, labels, rows)
-            return None if own is None else power(own, exponent)
-        case Elementwise(function=function, args=args):
-            own_args = [_sliced(arg, labels, rows) for arg in args]
-            known = [arg for arg in own_args if arg is not None]
-            return elementwise(function, *known) if len(known) == len(args) else None
-        case Product() | Selection() | Basis() if _is_piece(node, labels.index(rows[1][-1]), rows[0]):
-            left, sizes = _axes(node, labels, rows)
-            return _met(product([rows, (node, labels)], sizes, left))
-        case Product():
-            return _sliced_factors(node, labels, rows)
-    return None
-
-
-def _sum(terms: Sequence[tuple[Number, Node]]) -> Node:
-    """The sum, with those in it opened, and like terms as one."""
-    opened = [
-        (exact(c * d), t) for c, term in terms for d, t in (term.terms if isinstance(term, Sum) else ((1, term),))
-    ]
-    whole = add(opened, terms[0][1].shape)
-    return like_terms(whole) or whole
-
-
-def _sliced_factors(node: Product, labels: Labels, rows: Factor) -> Node | None:
-    """A product with the slice of each factor along the axis."""
-    first = 1 + max(*labels, *rows[1])  # those below 0 are product's own
-    names = (*labels, *(first + k for k in range(len(node.sizes) - len(labels))))
-    (left, sizes), found = _axes(node, labels, rows), list[Factor]()
-    for factor, places in node.factors:
-        own = tuple(names[place] for place in places)
-        part: Node | None = factor
-        if rows[1][-1] in own:
-            part, own = (_sliced(factor, own, rows) if own.count(rows[1][-1]) == 1 else None), _left(own, rows)
-        if part is None:
-            return None
-        found.append((part, own))
-    return product(found, sizes, left)
-
-
-def _met(node: Node) -> Node:
-    """The product after all slices in it that meet."""
-    while (better := slices_meet(node) or whole_rows(node)) is not None:
-        node = better
-    return node
-
-
-def _is_piece(node: Node, axis: int, rows: Node) -> bool:
-    """Whether it is constant along an axis, or has entries at places that are all among these rows, or all outside."""
-    own: Sequence[Factor] = node.factors if isinstance(node, Product) else [(node, tuple(range(len(node.shape))))]
-    along = [(factor, labels) for factor, labels in own if axis in labels]
-    runs = [run for factor, labels in along if labels[-1] == axis and (run := _run(factor)) is not None]
-    chosen = _run(rows)
-    return not along or any(
-        chosen is not None and (_apart(chosen, run) or _within(chosen, run) or _within(run, chosen)) for run in runs
-    )
 
 
 def pieces_meet(node: Node) -> Node | None:
     """[A B] [x; y] = A x + B y: what is put together from pieces, along an index at which they meet"""
     if not isinstance(node, Product):
         return None
-    uses = uses_of(node)
     for k, (factor, labels) in enumerate(node.factors):
-        for other, (pieces, at) in enumerate(node.factors):
-            shared = set(labels).intersection(at)
+        for other, (met, others) in enumerate(node.factors):
+            shared = set(labels).intersection(others)
             if other == k or not isinstance(factor, Sum) or len(factor.terms) < 2 or len(shared) != 1:
                 continue
             (label,) = shared
-            if uses[label] != 2 or label < len(node.shape) or isinstance(pieces, Selection | Basis):
+            if isinstance(met, Selection | Basis) or not _is_between(node, label):
                 continue
-            left = tuple(dict.fromkeys(name for name in (*labels, *at) if name != label))
+            left = tuple(dict.fromkeys(name for name in (*labels, *others) if name != label))
             sizes = [node.sizes[name] for name in left]
-            parts = [(c, product([(term, labels), (pieces, at)], sizes, left)) for c, term in factor.terms]
-            found = [(c, slice_of_pieces(part)) for c, part in parts]
-            if all(part is not None for _, part in found):
-                inner = _sum([(c, _met(part)) for c, part in found if part is not None])
-                return again(node, [*without(node.factors, k, other), (inner, left)])
+            products = [(c, product([(term, labels), (met, others)], sizes, left)) for c, term in factor.terms]
+            found = [(c, better) for c, part in products if (better := slice_of_pieces(part)) is not None]
+            if len(found) == len(products):
+                whole = _sum([(c, _met(part)) for c, part in found])
+                return again(node, [*without(node.factors, k, other), (whole, left)])
     return None
 
 
@@ -210,8 +126,89 @@ def whole_rows(node: Node) -> Node | None:
     return None
 
 
-def _rows(count: Size, size: Size, start: Size) -> Node:
-    return delta(size) if count == size else selection(count, size, start)
+# ---- the slice of a node --------------------------------------------------------------------------------------------
+
+
+def _sliced(node: Node, labels: Labels, rows: Factor) -> Node | None:
+    """The slice, entry by entry down to the pieces; None where there are others than pieces."""
+    match node:
+        case Sum(terms=terms) if terms:
+            found = [(c, part) for c, term in terms if (part := _sliced(term, labels, rows)) is not None]
+            return _sum(found) if len(found) == len(terms) else None
+        case Power(base=base, exponent=exponent):
+            own = _sliced(base, labels, rows)
+            return None if own is None else power(own, exponent)
+        case Elementwise(function=function, args=args):
+            known = [part for arg in args if (part := _sliced(arg, labels, rows)) is not None]
+            return elementwise(function, *known) if len(known) == len(args) else None
+        case Product() | Selection() | Basis() if _is_piece(node, labels.index(rows[1][-1]), rows[0]):
+            left = _left(labels, rows)
+            return _met(product([rows, (node, labels)], _sizes(node, labels, rows), left))
+        case Product():
+            return _sliced_factors(node, labels, rows)
+    return None
+
+
+def _sliced_factors(node: Product, labels: Labels, rows: Factor) -> Node | None:
+    """A product with the slice of each factor along the axis."""
+    first = 1 + max(*labels, *rows[1])  # those below 0 are product's own
+    names = (*labels, *(first + k for k in range(len(node.sizes) - len(labels))))
+    found: list[Factor] = []
+    for factor, places in node.factors:
+        own = tuple(names[place] for place in places)
+        if rows[1][-1] not in own:
+            found.append((factor, own))
+            continue
+        part = _sliced(factor, own, rows) if own.count(rows[1][-1]) == 1 else None
+        if part is None:
+            return None
+        found.append((part, _left(own, rows)))
+    return product(found, _sizes(node, labels, rows), _left(labels, rows))
+
+
+def _left(labels: Labels, rows: Factor) -> Labels:
+    """The axes of a slice: those of the rows that are chosen, and the others of what they are chosen from."""
+    return tuple(dict.fromkeys(label for label in (*rows[1][:-1], *labels) if label != rows[1][-1]))
+
+
+def _sizes(node: Node, labels: Labels, rows: Factor) -> list[Size]:
+    """The sizes of these axes."""
+    sizes = dict(zip((*rows[1], *labels), (*rows[0].shape, *node.shape), strict=True))
+    return [sizes[label] for label in _left(labels, rows)]
+
+
+def _is_piece(node: Node, axis: int, rows: Node) -> bool:
+    """Whether it is constant along an axis, or has entries at places that are all among these rows, or all outside: then
+    `slices_meet` has a row for it."""
+    own: Sequence[Factor] = node.factors if isinstance(node, Product) else [(node, tuple(range(len(node.shape))))]
+    along = [(factor, labels) for factor, labels in own if axis in labels]
+    runs = [run for factor, labels in along if labels[-1] == axis and (run := _run(factor)) is not None]
+    chosen = _run(rows)
+    return not along or any(
+        chosen is not None and (_apart(chosen, run) or _within(chosen, run) or _within(run, chosen)) for run in runs
+    )
+
+
+def _met(node: Node) -> Node:
+    """The product after all slices in it that meet."""
+    while (better := slices_meet(node) or whole_rows(node)) is not None:
+        node = better
+    return node
+
+
+def _sum(terms: Sequence[tuple[Number, Node]]) -> Node:
+    """The sum, with those in it opened, and like terms as one."""
+    inner = ((c, term.terms if isinstance(term, Sum) else ((1, term),)) for c, term in terms)
+    whole = add([(exact(c * d), part) for c, own in inner for d, part in own], terms[0][1].shape)
+    return like_terms(whole) or whole
+
+
+# ---- places ---------------------------------------------------------------------------------------------------------
+
+
+def _is_between(node: Product, label: int) -> bool:
+    """Whether a label is summed over, and two factors have it."""
+    return label >= len(node.shape) and uses_of(node)[label] == 2
 
 
 def _run(node: Node) -> Run | None:
@@ -233,8 +230,8 @@ def _within(run: Run, inner: Run) -> bool:
 
 def _at_least(a: Size, b: Size) -> bool:
     """Whether a ≥ b for all sizes from 1 on."""
-    letters, number = parts(plus(a, b, -1))
-    return all(count >= 0 for _, count in letters) and sum(count for _, count in letters) + number >= 0
+    letters, constant = parts(plus(a, b, -1))
+    return all(count >= 0 for _, count in letters) and sum(count for _, count in letters) + constant >= 0
 
 
 ROWS = (slices_meet, slice_of_slice, slice_of_pieces, pieces_meet, whole_rows)

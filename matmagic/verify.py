@@ -1,67 +1,36 @@
-"""Random draws that honour the declared properties, autograd's derivative on them, and a verdict on a
-formula.
+"""A formula against autograd's derivative on every draw, and autograd against differences: a verdict.
 
-In: a Subject, Shapes, properties by argument, and a formula as a function of the inputs.  Out: a Verdict.
-Sizes differ from each other and from draw to draw, since equal ones hide a transposed answer; some draws
-are large and some small, since a branch hides in between.  Every entry is compared, relative to the
-largest; NaN never agrees. Autograd itself is checked against central differences along random directions,
-so that a wrong backward is caught.
+In: a Subject, its draws, and a formula as a function of the inputs.  Out: a Verdict.
+Every entry is compared, relative to the largest; NaN never agrees.  Where digits are lost, a difference has to be noise.
+Autograd itself is checked against central differences along random directions, so that a wrong backward is caught.
 Not known here: what the formula is, and why it might be wrong.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from .autograd import copies, derivative_of, differences_agree, jumps, point, relative_error, repeats, value_and_slopes
+from .autograd import copies, derivative_of, differences_agree, jumps, point, relative_error
 from .calling import call, float64
 from .capture import Subject
-from .errors import BackwardError, ResultError
-from .inference import fatal
+from .drawing import draws
+from .errors import BackwardError
 from .options import Options
 from .patience import Patience
-from .sampling import holds, sample
-from .shapes import Shapes, far_sizes, sizes_for, traced_sizes
-
-__all__ = [
-    "Evaluate",
-    "Verdict",
-    "defined",
-    "derivative_of",
-    "differences_agree",
-    "draws",
-    "holds",
-    "inputs_at",
-    "relative_error",
-    "sample",
-    "verify",
-]
-
-Evaluate = Callable[[Mapping[str, Tensor]], Tensor]
+from .regularity import Evaluate, is_noise
+from .shapes import Shapes
 
 TOLERANCE = 1e-9  # relative, float64 formula against float64 autograd
 LOST = 1e-6  # relative, differences of right forms that lose digits in their own ways
 MUCH_NOISE = 100.0  # times autograd's rounding, that of other forms
 VANISHED = 1e-13  # relative to f / x: what rounding leaves of a derivative that is zero
-DIGITS = 1e-3  # relative, the change of a derivative by the last digits of the inputs from which it is noise
 STEADY = 1e3  # of the spread of a difference, which noise doesn't reach at two points
-MOVES = 3  # of the last digits of the inputs, to see whether f is noise
 NEARBY = 8  # points at which a difference is looked at
-SCALES = (1.0, 1.0, 3.0, 0.3)  # of one argument without a property, by draw
-REPLACED = 200  # draws tried for one where f is finite
-FEW = 12  # of them, where f is slow or fails
-REPLACING = 1.0  # seconds for more
-FAR_DRAWS = 6  # tried for one at other sizes
-SIDES = ((1, 1), (-1, -1), (1, -1), (-1, 1))  # the signs of the arguments, in turn
-TRACES = 6  # draws for a trace at most
-SINGULAR = "has a derivative without a right digit, as with the inverse of a singular matrix,"
 CHECKED = 2  # draws on which autograd is checked
 SECONDS = 0.3  # for more of them, where there is no formula that agrees with it
 
@@ -75,260 +44,6 @@ class Verdict:
     draws: int
     autograd_ok: bool
     text: str
-
-
-# --------------------------------------------------------------------------- draws
-
-
-def inputs_at(
-    shapes: Shapes,
-    sizes: Mapping[str, int],
-    assume: Mapping[str, str],
-    seed: int,
-    scaled: str = "",
-    scale: float = 1.0,
-) -> dict[str, Tensor]:
-    """A random tensor for each argument and each tensor read, at these sizes, `scaled` times scale."""
-    generator = torch.Generator().manual_seed(seed)
-    inputs = {}
-    for name, shape in shapes.of.items():
-        kept = shapes.values.get(name)
-        if kept is not None and not kept.is_floating_point():
-            inputs[name] = kept.clone()
-            continue
-        prop = assume.get(name)
-        if prop and prop.startswith("index<"):
-            bound = prop.removeprefix("index<")
-            prop = f"index<{sizes.get(bound, bound)}"
-        size = tuple(sizes[t] if isinstance(t, str) else t for t in shape)
-        inputs[name] = sample(size, prop, generator)
-        if name == scaled and not prop:
-            inputs[name] *= scale
-    return inputs
-
-
-def draws(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> Iterator[dict[str, Tensor]]:
-    """options.trials random inputs on which f is finite; the notebook's own values are one more draw, if f is smooth there.
-
-    A draw where f is NaN, infinite or raises is replaced by another, within a bound.
-    """
-    for draw in range(options.trials):
-        yield _finite_draw(subject, shapes, assume, options.seed, draw)
-    if (own := own_draw(shapes, assume)) and not roughness(subject, own):
-        yield own
-
-
-def sided_draws(subject: Subject, shapes: Shapes, assume: Mapping[str, str], seed: int) -> Iterator[dict[str, Tensor]]:
-    """Draws with all entries of an argument of one sign, at which a piecewise function is flat on whole axes."""
-    for number, sides in enumerate(SIDES):
-        inputs = inputs_at(shapes, sizes_for(shapes, number), assume, seed * 7919 + 3001 + number)
-        for name, side in zip(inputs, itertools.cycle(sides), strict=False):
-            if name not in assume and inputs[name].is_floating_point():
-                inputs[name] = side * inputs[name].abs()
-        try:
-            fine = bool(torch.isfinite(call(subject, copies(inputs))).all())
-        except (RuntimeError, ValueError, IndexError):
-            continue
-        if fine:
-            yield inputs
-
-
-def own_draw(shapes: Shapes, assume: Mapping[str, str]) -> dict[str, Tensor] | None:
-    """The notebook's own values, if all inputs have one, with the properties that are assumed."""
-    own = shapes.values
-    if set(own) != set(shapes.of) or not all(t.layout == torch.strided for t in own.values()):
-        return None
-    if not all(holds(own[n], p) for n, p in assume.items() if n in own):
-        return None
-    return {n: t.clone() for n, t in own.items()}
-
-
-def roughness(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
-    """Why nothing can be compared at these inputs: f is not finite, or has a kink; "" where something can."""
-    if any(not t.numel() for t in inputs.values()):
-        return "has nothing to differentiate"
-    if not bool(torch.isfinite(call(subject, copies(inputs))).all()):
-        return "is NaN or infinite"
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(CHECKED):
-        along = {n: _direction(t, generator) for n, t in inputs.items() if t.is_floating_point()}
-        wide, narrow = (_bend(subject, inputs, along, step) for step in (1e-5, 1e-6))
-        if narrow > 0.3 * wide:  # of a smooth function it is a tenth
-            return "has a kink"
-    return ""
-
-
-def _direction(value: Tensor, generator: torch.Generator) -> Tensor:
-    """A random direction, of the size of the value."""
-    return torch.randn(value.shape, dtype=torch.float64, generator=generator) * (1 + value.abs().max())
-
-
-def _bend(subject: Subject, inputs: Mapping[str, Tensor], along: Mapping[str, Tensor], step: float) -> float:
-    """By how much the slope of f changes at these inputs; 0 where that is rounding, or f fails beside them."""
-    values = []
-    for way in (-step, 0.0, step):
-        moved = {n: t + way * along[n] if n in along else t for n, t in copies(inputs).items()}
-        try:
-            values.append(call(subject, moved))
-        except (RuntimeError, ValueError, IndexError):
-            return 0.0
-    before, at, after = values
-    if not bool(torch.isfinite(before).all() and torch.isfinite(after).all()):
-        return math.inf
-    bend = float((after - 2 * at + before).abs().max())
-    return bend / step if bend > 1e-10 * float(at.abs().max()) else 0.0
-
-
-def far_draw(
-    subject: Subject,
-    shapes: Shapes,
-    assume: Mapping[str, str],
-    options: Options,
-    least: int,
-    like: Mapping[str, int],
-) -> tuple[dict[str, Tensor], Tensor] | None:
-    """A draw at sizes from `least` on, in the order of these, and f's value; None where f doesn't run or is not finite."""
-    try:
-        for attempt in range(FAR_DRAWS):
-            seed = options.seed * 7919 + 1009 * attempt + least
-            inputs = inputs_at(shapes, far_sizes(shapes, least, like), assume, seed)
-            value = call(subject, copies(inputs))
-            if bool(torch.isfinite(value).all()):
-                return inputs, value
-    except Exception as raised:
-        if isinstance(raised, MemoryError):
-            raise
-    return None
-
-
-def traced_draw(
-    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options, turn: int
-) -> dict[str, Tensor] | None:
-    """A draw at the sizes of a trace on which f is finite; None where there is none."""
-    vague: dict[str, Tensor] | None = None
-    for attempt, sizes in enumerate(itertools.islice(itertools.cycle(traced_sizes(shapes, turn)), TRACES)):
-        inputs = inputs_at(shapes, sizes, assume, options.seed * 7919 + 13 * turn + attempt)
-        try:
-            if singular(subject, inputs):
-                continue
-            if not _is_vague(subject, shapes, inputs):
-                return inputs
-            vague = vague or inputs
-        except Exception as raised:
-            if fatal(raised):
-                raise
-    return vague
-
-
-def _finite_draw(
-    subject: Subject, shapes: Shapes, assume: Mapping[str, str], seed: int, draw: int
-) -> dict[str, Tensor]:
-    """A draw on which f is finite and has digits; a ResultError with the input where there is none."""
-    error: Exception | None = None
-    reasons: set[str] = set()
-    vague: dict[str, Tensor] | None = None
-    patience = Patience(REPLACING)
-    for attempt in range(REPLACED):
-        if attempt >= FEW and (vague is not None or not (reasons and patience.left)):
-            break
-        sizes = sizes_for(shapes, draw + (attempt // 3) * 7)
-        scale = SCALES[draw % len(SCALES)] if attempt == 0 else 1.0
-        scaled = list(shapes.of)[draw // len(SCALES) % len(shapes.of)]
-        inputs = inputs_at(shapes, sizes, assume, seed * 7919 + draw * 101 + attempt, scaled, scale)
-        try:
-            with patience.trying():
-                reason = singular(subject, inputs)
-        except ResultError:
-            raise
-        except Exception as raised:
-            if fatal(raised):
-                raise
-            error = raised
-            continue
-        if reason:
-            reasons.add(reason)
-        elif scale == 1 or not is_rounded(subject, inputs):
-            if not _is_vague(subject, shapes, inputs):
-                return inputs
-            vague = vague or inputs
-    if vague is not None:
-        return vague
-    if error is not None:
-        raise error
-    shown = ", ".join(f"{n}: {t.dtype}".replace("torch.", "") + str(list(t.shape)) for n, t in inputs.items())
-    raise ResultError(
-        f"{subject.name} {' or '.join(sorted(reasons))} on {len(patience.lengths)} random inputs",
-        f"inputs: {shown}",
-        f'say what it needs: --assume "{next(iter(shapes.of))}=positive", for example',
-    )
-
-
-def singular(subject: Subject, inputs: Mapping[str, Tensor]) -> str:
-    """Why f can't be differentiated by numbers at these inputs: "" where it can."""
-    value, slopes = value_and_slopes(subject, inputs)
-    if not bool(torch.isfinite(value).all()):
-        return "is not finite (NaN or infinite)"
-    try:
-        _, moved = value_and_slopes(subject, _nudged(inputs))
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # cholesky(XᵀX) of a wide X, definite by rounding
-        return SINGULAR
-    except (RuntimeError, ValueError, IndexError):  # f refuses what is beside, as labels between 0 and 1
-        return ""
-    for slope, other in zip(slopes, moved, strict=False):
-        size = max(float(slope.abs().max()), 1e-6 * float(value.abs().max()), 1e-12) if slope.numel() else math.inf
-        if float((other - slope).abs().max()) > DIGITS * size and repeats(subject, inputs):
-            return SINGULAR
-    return ""
-
-
-def is_noise(found: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
-    """Whether rounding is all there is of a value at these inputs: of det(Xᵀ X) for a wide X, of Σ (x − mean x)."""
-    try:
-        value = found(copies(inputs))
-        least = DIGITS * float(value.abs().max())
-        for k in range(1, MOVES + 1):
-            if not float((found(_nudged(inputs, k)) - value).abs().max()) <= least:
-                return True
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        return True
-    except (RuntimeError, ValueError, IndexError):  # sizes that an expression isn't for, labels between 0 and 1
-        return False
-    return False
-
-
-def _nudged(inputs: Mapping[str, Tensor], times: int = 1) -> dict[str, Tensor]:
-    """The inputs with their last digits changed, each entry's by an amount of its own; labels stay."""
-
-    def nudged(value: Tensor) -> Tensor:
-        amounts = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
-        return value * (1 + times * 1e-12 * amounts)
-
-    return {n: t.clone() if _is_whole(t) else nudged(t) for n, t in inputs.items()}
-
-
-def _is_vague(subject: Subject, shapes: Shapes, inputs: Mapping[str, Tensor]) -> bool:
-    """Whether f is noise at these inputs, and may be more where a matrix has other sizes."""
-    matrices = any(len({t for t in shape if isinstance(t, str)}) > 1 for shape in shapes.of.values())
-    return matrices and is_noise(partial(call, subject), inputs) and repeats(subject, inputs)
-
-
-def is_rounded(subject: Subject, inputs: Mapping[str, Tensor]) -> bool:
-    """Whether a number f is so far out that autograd's gradient is none: of log σ(x), where σ(x) is 0 or 1."""
-    if call(subject, copies(inputs)).numel() != 1:
-        return False
-    try:
-        floats = [name for name, value in inputs.items() if value.is_floating_point()]
-        return not all(differences_agree(subject, inputs, n, derivative_of(subject, inputs, n))[0] for n in floats)
-    except (ResultError, RuntimeError, ValueError, IndexError):
-        return False
-
-
-def _is_whole(tensor: Tensor) -> bool:
-    """Whether all entries are whole numbers, which may be labels that f compares."""
-    return not tensor.is_floating_point() or torch.equal(tensor, tensor.round())
-
-
-# --------------------------------------------------------------------------- verdict
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from matmagic.asked import Asked
+from matmagic.autograd import derivative_of
 from matmagic.capture import Subject, parse, run, subject, subject_of
 from matmagic.claims import claim_of_option
 from matmagic.counterexamples import entries
@@ -18,7 +19,6 @@ from matmagic.grading import Grade, grade_claim, grade_claims
 from matmagic.options import Options
 from matmagic.report import Report, gradcheck
 from matmagic.shapes import find_shapes
-from matmagic.verify import derivative_of
 
 CORPUS = tomllib.loads((Path(__file__).parent / "corpus" / "claims_open.toml").read_text())["claim"]
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from matmagic import capture
 from matmagic.capture import Subject, parse, run, subject_of
 from matmagic.domains import domain_of, property_words, reason_for
+from matmagic.drawing import draws
 from matmagic.errors import MatmagicError
 from matmagic.options import Options
 from matmagic.report import check
 from matmagic.shapes import find_shapes, shape_text
-from matmagic.verify import draws
 
 # arguments, what is returned, the most general shapes that are meant
 ROWS = [

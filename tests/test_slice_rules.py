@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
+import torch
 from corefixtures import TRACED_AT, difference, traced, value_of, written
 
+from matmagic.evaluate import evaluate
+from matmagic.expr import Node, Product, add, basis, elementwise, leaf, product, selection
 from matmagic.printers.text import text
 from matmagic.rendering import notation
 from matmagic.simplify import simplify
+from matmagic.slice_rules import ROWS
 
 SHAPES = "x: n, y: m, z: k, A: m n, B: n n, C: n k, W: k n, t:"
 BOTH = "torch.cat([x, y])"
@@ -55,3 +61,80 @@ def test_a_slice_of_pieces(function: str) -> None:
     sizes = own.sizes(TRACED_AT[0])
     inputs = own.inputs(sizes)
     assert difference(value_of(better, found, inputs, sizes), value_of(found.node, found, inputs, sizes)) < 1e-12
+
+
+# ---- random products ----------------------------------------------------------------------------------------------
+
+POINTS = ({"n": 3, "m": 4}, {"n": 1, "m": 1}, {"n": 2, "m": 1})
+ROWS_OF_I = [  # count, size, start, step
+    ("n", "m+n", 0, 1), ("m", "m+n", "n", 1), ("m", "m+n", 0, 1), ("n", "2*n", "n", 1), ("n", "2*n", 1, 2),
+    ("n", "n", "n-1", -1), ("m", "m", "m-1", -1), ("n-1", "n", 1, 1), ("n-1", "n", 0, 1), (1, "m+n", "n", 1),
+]  # fmt: skip
+UNITS = [("m+n", 0), ("m+n", "n"), ("m+n", "m+n-1"), ("2*n", "n"), ("n", 0), ("n", "n-1"), ("m", 0)]
+VECTORS = {size: leaf(f"v{size}", (size,)) for size in ("n", "m")}
+MATRICES = {(a, b): leaf(f"M{a}{b}", (a, b)) for a in "nm" for b in "nm"}
+
+
+def pieces(choose: random.Random) -> Node:
+    """[x; y] or [A; B], under functions, times matrices."""
+    whole, places = choose.choice([("m+n", [("n", 0), ("m", "n")]), ("2*n", [("n", 0), ("n", "n")])])
+    width = choose.choice([None, "n", "m"])
+    terms = []
+    for count, start in places:
+        rows = selection(count, whole, start)
+        shape, axes = ((whole,), (2,)) if width is None else ((whole, width), (2, 1))
+        part = VECTORS[count] if width is None else MATRICES[count, width]
+        terms.append((choose.choice([1, 2]), product([(rows, (2, 0)), (part, axes)], shape, range(len(shape)))))
+    node = add(terms, terms[0][1].shape)
+    for _ in range(choose.randint(0, 3)):
+        if choose.random() < 0.5:
+            node = elementwise(choose.choice(["tanh", "sin"]), node)
+        elif len(node.shape) == 2:
+            last = choose.choice("nm")
+            factors = [(node, (0, 2)), (MATRICES[str(node.shape[1]), last], (2, 1))]
+            node = product(factors, (node.shape[0], last), (0, 1))
+    return node
+
+
+def drawn(choose: random.Random) -> Node:
+    """A product of slices, unit vectors and pieces, whose indices meet wherever sizes allow."""
+    size: dict[int, str | int] = {}
+    factors = []
+    for _ in range(choose.randint(2, 5)):
+        makers = (
+            lambda: selection(*choose.choice(ROWS_OF_I)),
+            lambda: basis(*choose.choice(UNITS)),
+            lambda: pieces(choose),
+            lambda: choose.choice([*VECTORS.values(), *MATRICES.values()]),
+        )
+        node = choose.choices(makers, (4, 2, 3, 1))[0]()
+        labels = []
+        for length in node.shape:
+            alike = [label for label, own in size.items() if own == length]
+            label = choose.choice(alike) if alike and choose.random() < 0.75 else len(size)
+            size[label] = length
+            labels.append(label)
+        factors.append((node, labels))
+    out = choose.sample(list(size), min(len(size), choose.randint(0, 2)))
+    return product(factors, [size[label] for label in out], out)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_row_changes_a_value(seed: int) -> None:
+    choose = random.Random(seed)
+    changed = 0
+    for _ in range(25):
+        node = drawn(choose)
+        if not isinstance(node, Product) or len(node.sizes) > 8:
+            continue
+        better = [own for row in ROWS if (own := row(node)) is not None]
+        changed += bool(better)
+        for sizes in POINTS:
+            generator = torch.Generator().manual_seed(seed)
+            leaves = {
+                own.name: torch.randn([sizes[str(s)] for s in own.shape], dtype=torch.float64, generator=generator)
+                for own in (*VECTORS.values(), *MATRICES.values())
+            }
+            value = evaluate(node, leaves, sizes)
+            assert all(difference(evaluate(own, leaves, sizes), value) < 1e-12 for own in (*better, simplify(node)))
+    assert changed > 2

@@ -15,13 +15,15 @@ from torch import Tensor
 
 import matmagic
 from matmagic import capture
+from matmagic.autograd import derivative_of, differences_agree
 from matmagic.capture import Subject, parse, run
 from matmagic.domains import domain_of
+from matmagic.drawing import draws
 from matmagic.errors import ResultError
 from matmagic.options import Options
-from matmagic.sampling import SAMPLERS, SQUARE, holds
+from matmagic.sampling import SAMPLERS, SQUARE, holds, sample
 from matmagic.shapes import Shapes, find_shapes
-from matmagic.verify import Verdict, agreement, derivative_of, differences_agree, draws, sample, verify
+from matmagic.verify import Verdict, agreement, verify
 
 Formula = Callable[[Mapping[str, Tensor]], Tensor]
 

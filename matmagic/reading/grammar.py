@@ -28,15 +28,8 @@ from .tokens import Token, tokens
 from .tree import Part, Unread
 
 LEFT_SIDE = re.compile(r"(grad|expected|answer|d\w*/d\w|frac\{d.*\}\{d.*\}|\w'+(\(|$))")
-MADE = {
-    "ones": 1,
-    "zeros": 1,
-    "eye": 1,
-    "outer": 2,
-    "kron": 2,
-    "dot": 2,
-    "norm": 1,
-}  # functions by others, and their arguments
+# functions by others, and their arguments
+MADE = {"ones": 1, "zeros": 1, "eye": 1, "outer": 2, "kron": 2, "dot": 2, "norm": 1}
 MOST_READINGS = 24
 MOST_DEPTH = 60
 LARGEST = 1e30
