@@ -132,8 +132,9 @@ class _Grading:
         return fails_far(self.question, assume, self.found, self.closed)
 
     def differs_at(self, drawn: Sequence[Mapping[str, Tensor]]) -> bool:
-        """Whether the claim has a value at one of these inputs that is not the derivative."""
-        return any(defined(self.found, at) and not self.agrees(at) for at in drawn)
+        """Whether the claim and the derivative have values at one of these inputs, and different ones."""
+        both = [at for at in drawn if defined(self.found, at) and defined(self.question.truth, at)]
+        return not all(self.agrees(at) for at in both)
 
     def grade(self, verdict: str, why: str = "", **more: Any) -> Grade:
         """A Grade of this claim."""
