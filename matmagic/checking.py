@@ -289,7 +289,7 @@ class Check(Asked):
         found, verdict = self.proved(names, node, traced) if node is not None and traced else (None, None)
         if node is not None and traced and not is_zero(node) and self.is_tiny(found):
             none, said = self.proved(names, zero(node.shape), traced)
-            if none is not None:
+            if none is not None and said is not None and said.max_error:  # rounding, which is 0 on no draw by chance
                 found, verdict, node, match = none, said, zero(node.shape), None
         if verdict is None:
             match = None

@@ -32,6 +32,7 @@ FEW = 12  # of them, where f is slow or fails
 REPLACING = 1.0  # seconds for more
 FAR_DRAWS = 6  # tried for one at other sizes
 SIDES = ((1, 1), (-1, -1), (1, -1), (-1, 1))  # the signs of the arguments, in turn
+SWITCHES = {"binary": torch.tensor([0.0, 1.0]).double(), "signs": torch.tensor([-1.0, 1.0]).double()}
 TRACES = 6  # draws for a trace at most
 
 
@@ -57,6 +58,8 @@ def inputs_at(
             prop = f"index<{sizes.get(bound, bound)}"
         size = tuple(sizes[t] if isinstance(t, str) else t for t in shape)
         inputs[name] = sample(size, prop, generator)
+        if prop in SWITCHES and not size:  # takes turns, so that no value is on all draws
+            inputs[name] = SWITCHES[prop][(seed >> len(inputs) % 3) & 1].clone()
         if name == scaled and not prop:
             inputs[name] *= scale
     return inputs

@@ -92,6 +92,12 @@ def test_the_functions_run_at_every_size() -> None:
 # ---- what the fuzzer found, mended ------------------------------------------------------------------------------------
 
 FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
+    "a switch that is off on every draw": (
+        """def f(W, X, C, y):
+    return torch.mean(torch.tensordot(W, X, dims=1) / torch.linalg.norm(F.silu(C))) * y""",
+        "W: 3 2, X: 2 n, C: 3 n, y:",
+        {"y": "binary"},
+    ),
     "a gradient by a matrix that is next to nothing, not symmetric": (
         """def f(z, idx, W):
     z1 = torch.tensordot(W, z, dims=1)
