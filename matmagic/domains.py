@@ -76,7 +76,8 @@ def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], optio
     with validated():
         if finite_everywhere(*question):
             return _one_sided(*question)
-        small, usual = _generic(*question)
+        small = _finite_draws(*question, sizes=lambda draw: _small_sizes(shapes, draw))
+        usual = _finite_draws(*question, sizes=lambda draw: sizes_for(shapes, draw))
         known = [*small, *usual]
         whole = _properties(shapes, assume)
         needed = {name: tuple(p for p in own if all(holds(at[name], p) for at in known)) for name, own in whole.items()}
@@ -91,9 +92,9 @@ def domain_of(subject: Subject, shapes: Shapes, assume: Mapping[str, str], optio
 def finite_draws(
     subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options
 ) -> list[dict[str, Tensor]]:
-    """Small draws, and some of the usual sizes, on which f happens to be finite, with a derivative."""
-    small, usual = _generic(subject, shapes, assume, options)
-    return [at for at in (*small, *usual) if _is_regular(subject, at)]
+    """Small draws on which f happens to be finite, with a derivative."""
+    found = _finite_draws(subject, shapes, assume, options, sizes=lambda draw: _small_sizes(shapes, draw))
+    return [at for at in found if _is_regular(subject, at)]
 
 
 def finite_everywhere(subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options) -> bool:
@@ -166,15 +167,6 @@ def _weak(shapes: Shapes, needed: Properties, whole: Properties) -> dict[str, tu
         for name, own in whole.items()
         if any(size != 1 for size in shapes.of[name])
     }
-
-
-def _generic(
-    subject: Subject, shapes: Shapes, assume: Mapping[str, str], options: Options
-) -> tuple[list[dict[str, Tensor]], list[dict[str, Tensor]]]:
-    """Draws on which f is finite with no more than is declared, small ones and those of the usual sizes."""
-    question = (subject, shapes, assume, options)
-    small = _finite_draws(*question, sizes=lambda draw: _small_sizes(shapes, draw))
-    return small, _finite_draws(*question, sizes=lambda draw: sizes_for(shapes, draw))
 
 
 def _finite_draws(

@@ -25,7 +25,7 @@ from notebooks import empty
 from torch import Tensor
 from traitlets.config import Config
 
-from matmagic import static, verify
+from matmagic import drawing, static, verify
 from matmagic.report import Report
 
 NOT_RUN = {"bad-no-function", "bad-class", "bad-async"}  # there is nothing to check
@@ -302,7 +302,7 @@ def broken_off(*args: Any, **kwargs: Any) -> Any:
 CELL = "def f(x, A):\n    plain.add_(1)\n    history.append(1)\n    return x @ A @ x"
 PLACES: dict[str, tuple[object, str]] = {
     "verification": (verify, "agreement"),
-    "drawing": (verify, "inputs_at"),
+    "drawing": (drawing, "inputs_at"),
     "typesetting": (static, "page"),
     "writing": (static, "text"),
 }

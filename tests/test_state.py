@@ -228,9 +228,9 @@ assert warnings.filters == filters
 
 def test_cheap(w: Tensor) -> None:
     def once() -> float:
-        start = time.perf_counter()
+        start = time.thread_time()
         with leave_no_trace({"w": w, "eye": torch.eye(3)}):
             pass
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     assert min(once() for _ in range(300)) < 1e-3
