@@ -110,7 +110,7 @@ class Check(Asked):
             return None, [Note("limit", f"{self.subject.name} is nested too deeply to be written down")]
         except TraceError as error:
             why, random = f"{error.message} ({', '.join(error.lines)})", f"{self.subject.name} {RANDOM}"
-            if repeats(self.subject, self.draws[0]):
+            if all(repeats(self.subject, own) for own in self.draws):  # coins fall alike on one of them
                 return None, [Note("limit", why)]
             placed = any(line.startswith("in line") for line in error.lines)
             return None, [Note("limit", f"{why}; {random}" if placed else random)]
