@@ -275,7 +275,8 @@ class Check(Asked):
 
     def is_tiny(self, found: Formula | None) -> bool:
         """Whether a derivative may be 0 everywhere: it is next to nothing at the first draw, or nothing is known of it."""
-        return found is None or float(found(self.draws[0]).abs().max()) < TINY
+        with float64():
+            return found is None or float(found(copies(self.draws[0])).abs().max()) < TINY
 
     def distinct(self, math: Math) -> Math | None:
         """The formula where nothing is written like an argument that is not one; None where there is none."""

@@ -50,7 +50,7 @@ def is_noise(found: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
         value = found(copies(inputs))
         least = DIGITS * float(value.abs().max())
         for k in range(1, MOVES + 1):
-            if not float((found(_nudged(inputs, k)) - value).abs().max()) <= least:
+            if not float((found(_nudged(inputs, k, spread=1.0)) - value).abs().max()) <= least:
                 return True
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         return True
@@ -106,11 +106,11 @@ def _bend(subject: Subject, inputs: Mapping[str, Tensor], along: Mapping[str, Te
     return bend / step if bend > 1e-10 * float(at.abs().max()) else 0.0
 
 
-def _nudged(inputs: Mapping[str, Tensor], times: int = 1) -> dict[str, Tensor]:
-    """The inputs with their last digits changed, each entry's by an amount of its own; labels stay."""
+def _nudged(inputs: Mapping[str, Tensor], times: int = 1, spread: float = 0.0) -> dict[str, Tensor]:
+    """The inputs with their last digits changed, by amounts that differ from entry to entry by a spread; labels stay."""
 
     def nudged(value: Tensor) -> Tensor:
-        amounts = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
+        amounts = 1 + spread * torch.linspace(-0.5, 0.5, value.numel(), dtype=value.dtype).reshape(value.shape)
         return value * (1 + times * 1e-12 * amounts)
 
     return {n: t.clone() if _is_whole(t) else nudged(t) for n, t in inputs.items()}

@@ -92,6 +92,21 @@ def test_the_functions_run_at_every_size() -> None:
 # ---- what the fuzzer found, mended ------------------------------------------------------------------------------------
 
 FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
+    "distances that are 0 for a symmetric matrix": (
+        """def f(C, B):
+    return torch.tanh((torch.where(C > C, B, 1.0) / torch.exp(-torch.cdist(B.mT, B) / 2))[:, :1])""",
+        "C: n n, B: n n",
+        {"B": "symmetric"},
+    ),
+    "tensors that the code of a derivative makes": (
+        """def f(C, X, B, M):
+    n = C.shape[0]
+    m = B.shape[1]
+    scores = B.softmax(-1) / torch.linalg.norm(M) @ torch.cummax(torch.ones(m), 0).values / m ** 0.5
+    return F.linear(torch.eye(n) - C, X, torch.softmax(scores, 0))""",
+        "C: n n, X: 2 n, B: 2 m, M: 2 m",
+        {},
+    ),
     "a switch that is off on every draw": (
         """def f(W, X, C, y):
     return torch.mean(torch.tensordot(W, X, dims=1) / torch.linalg.norm(F.silu(C))) * y""",
