@@ -229,13 +229,16 @@ def jumps(subject: Subject, inputs: Mapping[str, Tensor], variable: str) -> bool
     """Whether f changes, far beyond rounding, where the variable is moved far; rounding shows where it moves by next to
     nothing: that of Σ (xᵢ − x̄) is all that f is."""
     value = call(subject, copies(inputs))
-    noise = _noise_at(subject, inputs, variable, 0.0)
+    rounding = ROUNDING * float(value.abs().max())
+    near = 1e3 * _noise_at(subject, inputs, variable, 0.0) + rounding
     for step in FAR:
         for other in _values(subject, inputs, variable, (step,)):
             if other.shape != value.shape:
                 return True
-            least = 1e3 * max(noise, _noise_at(subject, inputs, variable, step)) + ROUNDING * float(value.abs().max())
-            if bool(((other - value).abs() > least).any()):
+            apart = (other - value).abs()
+            if not bool((apart > near).any()):
+                continue
+            if bool((apart > max(near, 1e3 * _noise_at(subject, inputs, variable, step) + rounding)).any()):
                 return True
     return False
 

@@ -7,6 +7,7 @@ table sees one node whose children are simple and gives an equal one, or None.  
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 
 from .expr import (
     Basis,
@@ -21,7 +22,6 @@ from .expr import (
     Sum,
     add,
     basis,
-    delta,
     elementwise,
     exact,
     number,
@@ -41,21 +41,20 @@ def slices_meet(node: Node) -> Node | None:
     """Σ_k S_ik T_jk for rows S and T of one identity matrix: I where they are the same rows, 0 where no row is in both"""
     if not isinstance(node, Product):
         return None
-    for k, (wide, labels) in enumerate(node.factors):
-        for other, (narrow, others) in enumerate(node.factors):
-            outer, inner = _run(wide), _run(narrow)
-            if other == k or labels[-1:] != others[-1:] or outer is None or inner is None:
-                continue
-            if _apart(outer, inner):
-                return zero(node.shape)
-            if not isinstance(wide, Selection) or labels[0] == others[0] or not _within(outer, inner):
-                continue
-            start, count = plus(inner[0], outer[0], -1), wide.shape[0]
-            if isinstance(narrow, Basis):
-                return again(node, [*without(node.factors, k), (basis(count, start), labels[:1])])
-            rows = delta(count) if count == narrow.shape[0] else selection(narrow.shape[0], count, start)
-            gone = (k, other) if _is_between(node, labels[1]) else (k,)
-            return again(node, [*without(node.factors, *gone), (rows, (others[0], labels[0]))])
+    for (k, outer), (other, inner) in permutations(_runs(node), 2):
+        (wide, labels), (narrow, others) = node.factors[k], node.factors[other]
+        if labels[-1] != others[-1]:
+            continue
+        if _apart(outer, inner):
+            return zero(node.shape)
+        if not isinstance(wide, Selection) or labels[0] == others[0] or not _within(outer, inner):
+            continue
+        start, count = plus(inner[0], outer[0], -1), wide.shape[0]
+        if isinstance(narrow, Basis):
+            return again(node, [*without(node.factors, k), (basis(count, start), labels[:1])])
+        rows = (selection(narrow.shape[0], count, start), (others[0], labels[0]))
+        gone = (k, other) if _is_between(node, labels[1]) else (k,)
+        return again(node, [*without(node.factors, *gone), rows])
     return None
 
 
@@ -82,9 +81,11 @@ def slice_of_pieces(node: Node) -> Node | None:
     """f([x; y])_{1:n} = f(x): a slice of what is put together from pieces, each at places of its own"""
     if not isinstance(node, Product):
         return None
+    runs = _runs(node)
     for k, (factor, labels) in enumerate(node.factors):
-        for other, rows in enumerate(node.factors):
-            if other == k or _run(rows[0]) is None or labels.count(rows[1][-1]) != 1:
+        for other, _ in runs:
+            rows = node.factors[other]
+            if other == k or labels.count(rows[1][-1]) != 1:
                 continue
             found = _sliced(factor, labels, rows)
             if found is not None:
@@ -98,12 +99,14 @@ def pieces_meet(node: Node) -> Node | None:
     if not isinstance(node, Product):
         return None
     for k, (factor, labels) in enumerate(node.factors):
+        if not isinstance(factor, Sum) or len(factor.terms) < 2:
+            continue
         for other, (met, others) in enumerate(node.factors):
             shared = set(labels).intersection(others)
-            if other == k or not isinstance(factor, Sum) or len(factor.terms) < 2 or len(shared) != 1:
+            if other == k or isinstance(met, Selection | Basis) or len(shared) != 1:
                 continue
             (label,) = shared
-            if isinstance(met, Selection | Basis) or not _is_between(node, label):
+            if not _is_between(node, label):
                 continue
             left = tuple(dict.fromkeys(name for name in (*labels, *others) if name != label))
             sizes = [node.sizes[name] for name in left]
@@ -209,6 +212,11 @@ def _sum(terms: Sequence[tuple[Number, Node]]) -> Node:
 def _is_between(node: Product, label: int) -> bool:
     """Whether a label is summed over, and two factors have it."""
     return label >= len(node.shape) and uses_of(node)[label] == 2
+
+
+def _runs(node: Product) -> list[tuple[int, Run]]:
+    """The factors that are rows of an identity matrix one after the other, and their places."""
+    return [(k, run) for k, (factor, _) in enumerate(node.factors) if (run := _run(factor)) is not None]
 
 
 def _run(node: Node) -> Run | None:
