@@ -320,6 +320,13 @@ FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
         "d2: n",
         {},
     ),
+    "exponentials beyond what floats hold": (
+        """def f(B, A, z, C, labels):
+    entropies = F.cross_entropy(C.T, labels, reduction='none')
+    return torch.sqrt(1 + (B.T @ A.T) ** 2) @ z.mul(torch.logcumsumexp(entropies ** 4, 0)).add(z)""",
+        "B: 2 n, A: m 2, z: m, C: m m, labels: m",
+        {"labels": "index<m"},
+    ),
 }
 
 

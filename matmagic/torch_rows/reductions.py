@@ -294,14 +294,7 @@ def _cummin(_: Sizes, a: Traced, dim: int) -> list[Traced | None]:
 
 @row("logcumsumexp")
 def _logcumsumexp(_: Sizes, a: Traced, dim: int) -> Traced:
-    at = dim % len(a.axes)
-    (size,) = a.sizes(at)
-    names = list(range(len(a.axes)))
-    sums = contract(
-        [(applied("exp", a), names), (vector(triangle(size, size, 0)), [at, "sum"])],
-        ["sum" if n == at else n for n in names],
-    )
-    return applied("log", sums)
+    return running("logsumexp", a, dim, -math.inf)
 
 
 # ---- softmax ------------------------------------------------------------------------------------------------------
