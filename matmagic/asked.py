@@ -20,6 +20,7 @@ from .capture import Subject
 from .domains import ONE_TRIANGLE, finite_draws
 from .drawing import draws, sided_draws, traced_draw
 from .errors import TraceError
+from .lengths import letters_of, solved
 from .options import Options
 from .sampling import holds
 from .shapes import Shapes
@@ -69,17 +70,11 @@ class Asked:
     @property
     def names(self) -> tuple[str, ...]:
         """The arguments, the size letters, and what f is called: letters made up for a formula are others."""
-        letters = {size for shape in self.shapes.of.values() for size in shape if isinstance(size, str)}
-        return (*self.shapes.of, *sorted(letters), self.subject.symbol)
+        return (*self.shapes.of, *sorted(letters_of(self.shapes.of)), self.subject.symbol)
 
     def sizes(self, inputs: Mapping[str, Tensor]) -> dict[str, int]:
         """Which number each size letter is, at these inputs."""
-        return {
-            letter: own
-            for name, shape in self.shapes.of.items()
-            for letter, own in zip(shape, inputs[name].shape, strict=True)
-            if isinstance(letter, str)
-        }
+        return solved(self.shapes.of, {name: inputs[name].shape for name in self.shapes.of})
 
     @cached_property
     def two_samples(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -26,6 +26,7 @@ from .calling import call
 from .capture import Subject
 from .drawing import inputs_at
 from .errors import TooLarge
+from .lengths import lengths
 from .options import Options
 from .remarks import Note
 from .shapes import Shapes, parse_shape, sizes_for
@@ -62,7 +63,7 @@ def within_size(subject: Subject, shapes: Shapes, assume: Mapping[str, str], opt
     Raises TooLarge where sizes are fixed at so much that every copy of an input, or a derivative, is a burden.
     """
     notes, sizes = [], sizes_for(shapes, 0)
-    counts = {n: math.prod(sizes[t] if isinstance(t, str) else t for t in shape) for n, shape in shapes.of.items()}
+    counts = {n: math.prod(lengths(shape, sizes)) for n, shape in shapes.of.items()}
     _refuse(counts)
     variables = options.wrt or subject.parameters
     entries, rows = _entries(subject, inputs_at(shapes, sizes, assume, options.seed), options.order, variables)

@@ -31,17 +31,19 @@ from .derivative import Derivative, Formula
 from .domains import finite_everywhere, property_words, reads_one_triangle, reason_for
 from .drawing import far_draw
 from .entry_forms import Entries
-from .errors import BackwardError, OptionError, ResultError, TraceError, first_line
+from .errors import BackwardError, MatmagicError, OptionError, ResultError, TraceError, first_line
 from .evaluate import evaluate
 from .expr import Node, is_zero, zero
 from .functions import may_vanish
 from .grading import Claim, Grade, grade_claims
 from .identified import ByEntries, Match, Writer, by_entries, matched
 from .left_sides import left_side, one_entry
+from .lengths import length
 from .matrix_functions import NoDerivative
 from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
-from .printers.names import latex_name, text_name
+from .patience import Patience
+from .printers.names import latex_name, text_name, text_size
 from .printers.text import text
 from .reading.code import read_code
 from .regularity import is_noise, is_rounded, singular
@@ -58,6 +60,7 @@ from .walk import written_size
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 LARGEST_TREE = 200  # the size of an expression, shared parts written out, for which there is a tree of identities
 TINY = 1e-9  # a derivative on ordinary draws that may be rounding
+MULTIPLES = 0.1  # seconds for traces at even sizes, or multiples of three
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
 
 
@@ -122,6 +125,20 @@ class Check(Asked):
             return None, far
         said = [f"control flow or numbers depend on values: {at}; followed as at the sample" for at in traced.followed]
         return traced, [*far, *(Note("warning", line) for line in said)]
+
+    def traceable(self) -> tuple[Check, Trace | None, list[Note]]:
+        """The question with what f computes: at even sizes, or multiples of three or four, where it is another at others."""
+        traced, limits = self.trace()
+        patience, bounds = Patience(MULTIPLES), any("<" in prop for prop in self.assume.values())
+        for shapes in self.shapes.multiples() if traced is None and not bounds else ():
+            other = replace(self, shapes=shapes, refused={})
+            with patience.trying(), suppress(MatmagicError):
+                found, said = other.trace()
+                if found is not None:
+                    return other, found, said
+            if not patience.left:
+                break
+        return self, traced, limits
 
     def held(self, traced: Trace, value: Tensor, inputs: Mapping[str, Tensor]) -> bool:
         """Whether the expression has f's value at these inputs, up to rounding, where that is all there is: Σ (x − mean x)."""
@@ -465,8 +482,9 @@ class Check(Asked):
         planned = [sizes_for(self.shapes, draw) for draw in range(self.options.trials)]
         pairs = [pair for shape in self.shapes.of.values() for pair in permutations(shape, 2) if pair[0] != pair[1]]
         for a, b in dict.fromkeys((a, b) for a, b in pairs if isinstance(a, str) and isinstance(b, str)):
-            if all(sizes[a] > sizes[b] for sizes in drawn) and any(sizes[a] < sizes[b] for sizes in planned):
-                yield f"{a} ≥ {b} taken, because {self.subject.name} is singular or not finite otherwise"
+            before, after = ([length(a, s) - length(b, s) for s in every] for every in (drawn, planned))
+            if min(before) > 0 > min(after):
+                yield f"{text_size(a)} ≥ {text_size(b)} taken, because {self.subject.name} is singular or not finite otherwise"
 
     def notes(
         self, assumed: Mapping[str, str], limits: Sequence[Note], derivatives: Sequence[Derivative], held: bool = False

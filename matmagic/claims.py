@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .capture import Subject
 from .errors import OptionError
-from .lengths import Size
+from .lengths import Size, letters_of
 from .reading import Formula, Known, read
 from .reading.code import is_code, read_code
 from .reading.tree import Misfit
@@ -96,7 +96,7 @@ def _formula(text: str, names: Sequence[str], shapes: Shapes) -> Evaluate:
     Of a matrix by a matrix it may be the matrix of vec(df) = J vec(dX), which stacks columns, or that equation.
     """
     text = _LEFT.sub("", text)
-    letters = {t for shape in shapes.values() for t in shape if isinstance(t, str) and t.isidentifier()} - {*names}
+    letters = {*letters_of(shapes)} - {*names}
     taken = {*names, *letters}
     increments = {f"d{n}": ("d", n) for n in names if n.isidentifier() and not taken & {"d", f"d{n}"}}
     formula = read(text, Known(tuple(names), tuple(sorted(letters)), increments))

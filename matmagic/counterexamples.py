@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .inference import letters_of
+from .lengths import lengths, letters_of
 from .regularity import Evaluate
 from .sampling import holds
 from .shapes import Shapes, assign
@@ -54,7 +54,7 @@ def _choices(shapes: Shapes, name: str, sizes: Mapping[str, int], prop: str | No
     kept = shapes.values.get(name)
     if kept is not None and not kept.is_floating_point():
         return [kept]
-    return small(tuple(sizes[t] if isinstance(t, str) else t for t in shapes.of[name]), prop)
+    return small(lengths(shapes.of[name], sizes), prop)
 
 
 def _differ(found: Evaluate, truth: Evaluate, inputs: Mapping[str, Tensor]) -> bool:
@@ -67,9 +67,9 @@ def _differ(found: Evaluate, truth: Evaluate, inputs: Mapping[str, Tensor]) -> b
     return finite and one.shape == other.shape and not torch.allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
-def _by_sum(lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
+def _by_sum(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Index tuples, the simple ones first."""
-    picks = itertools.islice(itertools.product(*(range(min(n, 6)) for n in lengths)), 20_000)
+    picks = itertools.islice(itertools.product(*(range(min(n, 6)) for n in counts)), 20_000)
     yield from sorted(picks, key=sum)
 
 

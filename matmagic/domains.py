@@ -22,7 +22,7 @@ from .calling import Running, call, replacements, validated
 from .capture import Subject
 from .drawing import inputs_at
 from .errors import OptionError
-from .inference import letters_of
+from .lengths import letters_of
 from .options import Options
 from .patience import Patience
 from .regularity import singular

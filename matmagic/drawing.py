@@ -20,6 +20,7 @@ from .calling import call
 from .capture import Subject
 from .errors import ResultError
 from .inference import fatal
+from .lengths import lengths
 from .options import Options
 from .patience import Patience
 from .regularity import is_noise, is_rounded, roughness, singular
@@ -56,7 +57,7 @@ def inputs_at(
         if prop and prop.startswith("index<"):
             bound = prop.removeprefix("index<")
             prop = f"index<{sizes.get(bound, bound)}"
-        size = tuple(sizes[t] if isinstance(t, str) else t for t in shape)
+        size = lengths(shape, sizes)
         inputs[name] = sample(size, prop, generator)
         if prop in SWITCHES and not size:  # takes turns, so that no value is on all draws
             inputs[name] = SWITCHES[prop][(seed >> len(inputs) % 3) & 1].clone()

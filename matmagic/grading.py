@@ -27,6 +27,7 @@ from .domains import finite_draws, property_words
 from .drawing import inputs_at
 from .errors import MatmagicError, OptionError, ResultError, first_line
 from .far import Closed, Elsewhere, fails_far
+from .lengths import solved
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
 from .sampling import holds
@@ -338,9 +339,7 @@ def _at_notebook_sizes(grading: _Grading) -> Grade | None:
     """The verdict at random values of the notebook's sizes, for a claim with numbers of its own in its
     shapes."""
     shapes = grading.question.shapes
-    sizes = {
-        t: s for n, v in shapes.values.items() for t, s in zip(shapes.of[n], v.shape, strict=True) if isinstance(t, str)
-    }
+    sizes = solved({n: shapes.of[n] for n in shapes.values}, {n: v.shape for n, v in shapes.values.items()})
     inputs = [inputs_at(shapes, sizes, grading.assume, 29 + draw) for draw in range(grading.options.trials)]
     try:
         samples = _samples(grading, inputs)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,11 +27,12 @@ from .calling import call, followed, needs_graph, validated
 from .capture import Subject
 from .errors import OptionError, ResultError
 from .hints import about_dtype, explained, raised_in
+from .lengths import Size, affine, in_place, length, lengths, letters_in, letters_of, parts, plus
 from .patience import Patience
 from .sampling import SQUARE, sample, words
 from .watching import ACTIVATIONS, Watching
 
-Shape = tuple[str | int, ...]
+Shape = tuple[Size, ...]
 Dims = dict[str, Shape]
 Assign = Callable[[Sequence[str], Sequence[int]], dict[str, int]]
 
@@ -104,7 +106,7 @@ class Search:
         """Run f with numbers from the pool for the letters."""
         used = {t for shape in dims.values() for t in shape if isinstance(t, int)}
         sizes = self.assign(letters_of(dims), [s for s in pool if s not in used])
-        shapes = {n: tuple(sizes[t] if isinstance(t, str) else t for t in shape) for n, shape in dims.items()}
+        shapes = {n: lengths(shape, sizes) for n, shape in dims.items()}
         outcome = self.run_values({n: self.trial(n, shape) for n, shape in shapes.items()})
         while self.learn(outcome):
             outcome = self.run_values({n: self.trial(n, shape) for n, shape in shapes.items()})
@@ -182,11 +184,6 @@ class Search:
         return values
 
 
-def letters_of(dims: Mapping[str, Shape]) -> list[str]:
-    """The letters, each once, in order of appearance."""
-    return list(dict.fromkeys(t for shape in dims.values() for t in shape if isinstance(t, str)))
-
-
 def open_dims(name: str, tensor: Tensor) -> Shape:
     """A free letter for each size; 1 and the sizes of integer tensors stay numbers."""
     if not tensor.is_floating_point():
@@ -260,8 +257,9 @@ def opened(search: Search, outcome: Outcome, given: Dims) -> Outcome:
     return loose if loose.error is None else replace(outcome, dims=found)
 
 
-def _is_free(size: str | int) -> bool:
-    return isinstance(size, str) and size.startswith("?")
+def _is_free(size: str) -> bool:
+    """Whether it is a letter that may become another one: not a user's, no sum."""
+    return size.startswith("?") and letters_in(size) == [size]
 
 
 def _squared(dims: Dims, own: Mapping[str, int] | None) -> Dims:
@@ -284,8 +282,8 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
         if key in seen:
             continue
         seen.add(key)
-        fixed = any(isinstance(t, int) and t > 1 for shape in dims.values() for t in shape)
-        for pool in (FIRST, SECOND, FIRST[5:]) if fixed else (FIRST, SECOND):  # a fixed size among larger ones too
+        plain = all(t == 1 or t in letters_in(t) for shape in dims.values() for t in shape)
+        for pool in (FIRST, SECOND) if plain else (FIRST, SECOND, FIRST[5:]):  # numbers and sums may fit by chance
             outcome, sizes = search.run(dims, pool)
             if outcome.error is not None and NEEDS_RANK.search(str(outcome.error)):
                 outcome, sizes = search.run(dims, pool[::-1])
@@ -298,13 +296,14 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
             outcome, sizes = turned, turned_sizes  # labels, or a loop, over a size that another one has to reach
         first = first or outcome
         said = str(outcome.error).partition(", but found invalid values")[0]  # without the numbers in a tensor
-        steps = [_joined(dims, a, b, own) for a, b in suggestions(said, sizes)]
+        named = {size: length(size, sizes) for shape in dims.values() for size in shape if isinstance(size, str)}
+        steps = [_joined(dims, a, b, own) for a, b in suggestions(said, {**named, **sizes})]
         stack.extend(step for step in reversed(steps[:8]) if step is not None)
     assert first is not None
     return first
 
 
-def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str | int]]:
+def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, Size]]:
     """Which letters have to be equal, or have a certain number, for this message to go away; likeliest
     first."""
     letter = {size: name for name, size in sizes.items()}
@@ -314,11 +313,20 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
             return []
         short = letter[int(index[2])]  # too short for a constant index, or for a loop over another size
         return [(short, least), *((short, name) for size, name in letter.items() if size >= least and name != short)]
-    if (target := re.search(r"Target (\d+) is out of bounds", message)) and int(target[1]) in letter:
-        return [(letter[int(target[1])], name) for size, name in letter.items() if size > int(target[1])]
+    if target := re.search(r"Target (\d+) is out of bounds", message):
+        name = letter.get(int(target[1]))
+        return [(name, own) for size, own in letter.items() if size > int(target[1])] if name else []
     if unpack := re.search(r"unpack \(expected (\d+)(?:, got (\d+))?\)", message):
-        likely = [letter[int(unpack[2])]] if unpack[2] and int(unpack[2]) in letter else list(sizes)
-        return [(name, int(unpack[1])) for name in likely]
+        count = int(unpack[1])
+        if unpack[2] and int(unpack[2]) in letter:
+            return [(letter[int(unpack[2])], count)]
+        return [*(_times(name, count) for name in sizes if unpack[2]), *((name, count) for name in sizes)]
+    if re.search("must be even|divisible", message):
+        return [_times(name, 2) for size, name in letter.items() if re.search(rf"\b{size}\b", message)]
+    if cut := re.search(r"shape '\[([-\d, ]+)\]' is invalid for input of size (\d+)", message):
+        counts = [int(n) for n in cut[1].split(", ") if int(n) > 1]
+        if int(cut[2]) in letter:
+            return [pair for n in counts for pair in (_times(letter[int(cut[2])], n), (letter[int(cut[2])], n))]
     if trailing := re.search(r"shape \[\*, ([\d, ]+)\], but got input of size ?\[([\d, ]+)\]", message):
         wanted, had = ([int(n) for n in shape.split(", ")] for shape in trailing.groups())
         unequal = [(a, b) for a, b in zip(had[-len(wanted) :], wanted, strict=False) if a != b and a in letter]
@@ -330,29 +338,80 @@ def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, str |
         pairs = [(int(product[2]), int(product[3]))]
     numbers = list(dict.fromkeys(int(d) for d in re.findall(r"\d+", message)))
     pairs += itertools.combinations([n for n in numbers if n in letter], 2)
-    found: list[tuple[str, str | int]] = [(letter[a], letter[b]) for a, b in pairs if a in letter and b in letter]
+    found: list[tuple[str, Size]] = [(letter[a], letter[b]) for a, b in pairs if a in letter and b in letter]
     fixed = [n for n in numbers if n not in letter and 2 <= n <= 64]
     inner = [(letter[a], b) for a, b in (*pairs[:1], *(p[::-1] for p in pairs[:1])) if a in letter and b in fixed]
     if product and inner:
-        found = [*inner, *found]
+        found = [*_made(pairs[0], letter), *inner, *found]
     if not found:
-        found = [(letter[a], b) for a in numbers if a in letter for b in fixed]
-    if not found and re.search(r"should match|must match|same size|same shape", message):  # which, torch doesn't say
+        found += _made(pairs[0] if product else numbers, letter)
+        found += [(letter[a], b) for a in numbers if a in letter for b in fixed]
+    if not found and re.search(
+        r"should match|must match|same size|same shape|for each", message
+    ):  # which, torch doesn't say
         apart = sorted(itertools.combinations(sizes, 2), key=lambda pair: pair[0][:-1] == pair[1][:-1])
         found = list(apart)  # those of two arguments first
     return list(dict.fromkeys(found))
 
 
-def _joined(dims: Dims, a: str | int, b: str | int, own: Mapping[str, int] | None) -> Dims | None:
+def _times(name: str, count: int) -> tuple[str, Size]:
+    """The size as a multiple of another letter."""
+    return name, affine({f"{name}/{count}": count}, 0)
+
+
+def _made(numbers: Sequence[int], letter: Mapping[int, str]) -> list[tuple[str, Size]]:
+    """Letters that may be sums or multiples of others: where x has 5 entries and w 7, 6 and 7 make w one longer than x.
+
+    Where both numbers are made of letters, 4 of 5 and 6 of 7, these two letters differ by a number.
+    Where halves of a letter meet, 2 and 3 of 5, it has to be even.
+    """
+    new = [n for n in numbers if n not in letter]
+    known = [letter[n] for n in numbers if n in letter]
+    found = [(name, made) for name in known for made in _sums(new, {n: s for s, n in letter.items() if n != name})]
+    ends = [[(name, n - size) for size, name in letter.items() if 0 < abs(n - size) <= 2] for n in new]
+    for one, other in itertools.combinations(ends, 2):
+        found += [(a, plus(b, there - here)) for a, here in one for b, there in other if a != b]
+    halves = [(name, {size // 2, size - size // 2} & {*new}) for size, name in letter.items()]
+    return found + [_times(name, 2) for name, met in sorted(halves, key=lambda half: -len(half[1])) if met]
+
+
+def _sums(totals: Sequence[int], sizes: Mapping[str, int]) -> list[Size]:
+    """Sums of multiples of some letters, and a small number, that come to one of these totals; the shortest first."""
+    counts = {1: ((1,), (2,), (3,), (4,)), 2: ((1, 1), (2, 1), (1, 2), (2, 2)), 3: ((1, 1, 1),)}
+    found = [
+        (sum(times) + abs(more), affine(dict(zip(names, times, strict=True)), more))
+        for number, choices in counts.items()
+        for names in itertools.combinations(sizes, number)
+        for times in choices
+        for more in range(-2, 3)
+        if sum(k * sizes[n] for k, n in zip(times, names, strict=True)) + more in totals
+    ]
+    return [size for _, size in sorted(found, key=lambda one: one[0])[:6]]
+
+
+def _joined(dims: Dims, a: Size, b: Size, own: Mapping[str, int] | None) -> Dims | None:
     """The shapes with a and b made equal; None where both are given, or differ in the notebook."""
-    known = [size for t in (a, b) if (size := t if isinstance(t, int) else (own or {}).get(t)) is not None]
+    known = [size for t in (a, b) if (size := _known(t, own or {})) is not None]
     if own is not None and len(set(known)) > 1:
         return None
-    free = [t for t in (b, a) if _is_free(t)]
+    free = [t for t in (b, a) if isinstance(t, str) and _is_free(t)]
     if not free or a == b:
         return None
     old, new = (free[0], a) if free[0] == b else (free[0], b)
-    return {name: tuple(new if t == old else t for t in shape) for name, shape in dims.items()}
+    if old in letters_in(new) or ("/" in old and f"{old}/" in str(new)):  # no halves of halves
+        return None
+    return in_place(dims, old, new)
+
+
+def _known(size: Size, own: Mapping[str, int]) -> int | None:
+    """The size in the notebook, where that is known; of n/2 half of that of n, rounded down."""
+    letters, total = parts(size)
+    for letter, times in letters:
+        whole, *counts = letter.split("/")
+        if whole not in own:
+            return None
+        total += times * (own[whole] // math.prod(map(int, counts)))
+    return total
 
 
 def infer(search: Search, names: Sequence[str]) -> Outcome:

@@ -6,7 +6,7 @@ Sums are written in one way (letters sorted, the number last), so that equal len
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 Size = str | int  # "n", 3, "n-1", "m+n", "2*n-1"
@@ -38,13 +38,30 @@ def parts(size: Size) -> tuple[tuple[tuple[str, int], ...], int]:
         return ((size, 1),), 0
     counts: dict[str, int] = {}
     number = 0
-    for sign, count, letter, digits in re.findall(r"([+-]?)(?:(?:(\d+)\*)?([^\W\d][\w']*)|(\d+))", size):
+    for sign, count, letter, digits in re.findall(r"([+-]?)(?:(?:(\d+)\*)?(\?[^-+*]+|[^\W\d][\w']*)|(\d+))", size):
         value = int(count or digits or 1) * (-1 if sign == "-" else 1)
         if letter:
             counts[letter] = counts.get(letter, 0) + value
         else:
             number += value
     return tuple(counts.items()), number
+
+
+_TERM = r"(?:(?:\d+\*?)?[^\W\d]\w*|\d+)"
+
+
+def parsed(text: str) -> Size | None:
+    """A size as written by hand; None for what is none, or may be below 1 however large its letters are.
+
+    >>> parsed("2n"), parsed("n + 1"), parsed("m+n-1"), parsed("3"), parsed("0"), parsed("1-n"), parsed("n,1")
+    ('2*n', 'n+1', 'm+n-1', 3, None, None, None)
+    """
+    line = text.replace(" ", "")
+    if not re.fullmatch(rf"{_TERM}([+-]{_TERM})*", line):
+        return None
+    letters, number = parts(re.sub(r"(?<!\w)(\d+)\*?(?=[^\W\d])", r"\1*", line))
+    size = affine(dict(letters), number)
+    return size if any(count > 0 for _, count in letters) or (isinstance(size, int) and size > 0) else None
 
 
 def plus(a: Size, b: Size, times: int = 1) -> Size:
@@ -74,9 +91,58 @@ def length(size: Size, sizes: Mapping[str, int]) -> int:
     return sum(count * sizes[letter] for letter, count in letters) + number
 
 
+def lengths(shape: Iterable[Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """A shape in numbers.
+
+    >>> lengths(("2*n", 1), {"n": 3})
+    (6, 1)
+    """
+    return tuple(length(size, sizes) for size in shape)
+
+
 def letters_in(size: Size) -> list[str]:
     """The letters of a size."""
     return [letter for letter, _ in parts(size)[0]]
+
+
+def letters_of(shapes: Mapping[str, Iterable[Size]]) -> list[str]:
+    """The letters of all shapes, each once, in order of appearance.
+
+    >>> letters_of({"x": ("2*n",), "A": ("m", "n", 3)})
+    ['n', 'm']
+    """
+    return list(dict.fromkeys(letter for shape in shapes.values() for size in shape for letter in letters_in(size)))
+
+
+def in_place(shapes: Mapping[str, Iterable[Size]], old: str, new: Size) -> dict[str, tuple[Size, ...]]:
+    """The shapes with a size in place of a letter.
+
+    >>> in_place({"x": ("n", 1), "A": ("m", "n+1")}, "n", "2*n")
+    {'x': ('2*n', 1), 'A': ('m', '2*n+1')}
+    """
+
+    def put(letter: str) -> Size:
+        return new if letter == old else letter
+
+    return {name: tuple(with_letters(size, put) for size in shape) for name, shape in shapes.items()}
+
+
+def solved(shapes: Mapping[str, Iterable[Size]], found: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Which number each letter is, where tensors of these shapes have these.
+
+    >>> solved({"z": ("m+n",), "x": ("2*n",)}, {"z": (7,), "x": (6,)})
+    {'n': 3, 'm': 4}
+    """
+    equations = [pair for name, shape in shapes.items() for pair in zip(shape, found[name], strict=True)]
+    sizes: dict[str, int] = {}
+    for _ in letters_of(shapes):  # each time the letters that follow from those known
+        for size, number in equations:
+            letters, rest = parts(size)
+            free = [(letter, count) for letter, count in letters if letter not in sizes]
+            if len(free) == 1:
+                known = rest + sum(count * sizes.get(letter, 0) for letter, count in letters)
+                sizes[free[0][0]] = (number - known) // free[0][1]
+    return sizes
 
 
 def with_letters(size: Size, new: Callable[[str], Size]) -> Size:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .errors import OptionError
+from .lengths import parsed
 from .places import PLACE, spelled
 
 PROPERTIES = (
@@ -145,10 +146,10 @@ def _shape(name: str, text: str) -> str:
     inner = re.sub(r"^[(\[]|[)\]]$", "", text.strip()).strip()
     sizes = [size for size in re.split(r"[\s,]+", inner) if size]
     for size in sizes:
-        if not (size.isidentifier() or (size.isdecimal() and int(size) > 0)):
+        if parsed(size) is None:
             raise OptionError(
                 f"the shape of {name} can't be {text!r}: {size!r} is not a size",
-                f'sizes are letters or numbers: "{name}=n,1" a column, "{name}=n" 1-D, "{name}=()" a scalar',
+                f'sizes are n, 3, 2n, n+1, m+n: "{name}=n,1" a column, "{name}=n" 1-D, "{name}=()" a scalar',
             )
     return ",".join(sizes) if sizes else "()"
 

@@ -152,7 +152,7 @@ def check(subject: Subject, options: Options) -> Report:
         question = Check(subject, shapes, {**options.assume, **assumed}, options)
         with question.explained():
             question.confirm_backward_style()
-            traced, limits = question.trace()
+            question, traced, limits = question.traceable()
             statement, derivatives, failed = _found(question, traced)
             limits += failed
             claims = question.grades(derivatives)
@@ -161,7 +161,7 @@ def check(subject: Subject, options: Options) -> Report:
                 notes += tuple(remembered(options.remember, question, traced, derivatives, claims))
             moved = kept.moved()
     notes += (*large, *slow, *effects(subject, moved, kept.moved()))
-    shown = {name: shape_text(shape) for name, shape in shapes.of.items()}
+    shown = {name: shape_text(shape) for name, shape in question.shapes.of.items()}
     return Report(
         subject.name,
         shown,

@@ -33,12 +33,12 @@ from .inference import (
     bound_of,
     infer,
     is_shape_error,
-    letters_of,
     loosest,
     most_general,
     open_dims,
     opened,
 )
+from .lengths import Size, affine, in_place, lengths, letters_of, parsed, parts, solved, with_letters
 from .options import Options
 
 __all__ = ["Shape", "Shapes", "far_sizes", "find_shapes", "parse_shape", "shape_text", "sizes_for", "traced_sizes"]
@@ -51,14 +51,30 @@ COMPARISONS = {">": gt, ">=": ge, "<": lt, "<=": le, "==": eq, "!=": ne}
 class Shapes:
     """Shape of each argument, in the order of the signature, then of each tensor read; ("n", 1), ("n",), ().
 
-    `values` holds float64 copies of the notebook's own tensors, where they were used.
+    `values` holds float64 copies of the notebook's own tensors, where they were used.  `inferred` names the arguments whose
+    shapes nobody said, `source` says where they come from: "assumed", "from the notebook".
     """
 
     of: Mapping[str, Shape]
-    notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  # what is noted beside the shapes
+    inferred: tuple[str, ...] = ()
+    source: str = ""
     values: Mapping[str, Tensor] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
     needs: Mapping[str, str] = field(default_factory=dict)  # properties without which f doesn't run
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of them."""
+        return (assumed_note(self.source, self.of, self.inferred), *self.others) if self.inferred else self.others
+
+    def multiples(self) -> Iterator[Shapes]:
+        """The same with twice, three times, four times a letter in place of one: for what a function halves."""
+        said = letters_of({name: shape for name, shape in self.of.items() if name not in self.inferred})
+        own = solved({n: self.of[n] for n in self.values}, {n: v.shape for n, v in self.values.items()})
+        for times, letter in itertools.product((2, 3, 4), letters_of(self.of)):
+            if letter not in said and own.get(letter, 0) % times == 0:
+                yield replace(self, of=in_place(self.of, letter, affine({letter: times}, 0)))
 
 
 def find_shapes(subject: Subject, options: Options) -> Shapes:
@@ -75,7 +91,8 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
         *subject.parameters,
         *(n for n in given if n not in subject.parameters and n not in subject.reads),
     ]
-    search = Search(subject, options.assume, lambda letters, pool: assign(letters, pool, options.sizes), given)
+    conditions = (*options.sizes, *positive(given))
+    search = Search(subject, options.assume, lambda letters, pool: assign(letters, pool, conditions), given)
     open_names = [name for name in names if name not in given]
     if not open_names:
         outcome = as_given(search, given)
@@ -96,8 +113,13 @@ def find_shapes(subject: Subject, options: Options) -> Shapes:
     if subject.inside:
         outcome = opened(search, outcome, given)
     shapes = shapes_from(subject, outcome, names, options, own)
-    notes = (assumed_note("assumed", shapes.of, open_names), *broadcast_notes(outcome), *shapes.notes)
-    return replace(shapes, notes=notes, needs={n: p for n, p in needed(search, outcome).items() if n not in own})
+    return replace(
+        shapes,
+        others=(*broadcast_notes(outcome), *shapes.others),
+        inferred=tuple(open_names),
+        source="assumed",
+        needs={n: p for n, p in needed(search, outcome).items() if n not in own},
+    )
 
 
 def own_labels(search: Search, names: Sequence[str]) -> dict[str, Tensor]:
@@ -119,13 +141,13 @@ def freed(subject: Subject, given: Dims) -> Dims:
     """The shapes given, their letters free for the numbers that a module asks for."""
     if not subject.inside:
         return given
-    return {n: tuple(f"?={t}" if isinstance(t, str) else t for t in shape) for n, shape in given.items()}
+    return {n: tuple(with_letters(t, lambda letter: f"?={letter}") for t in shape) for n, shape in given.items()}
 
 
 def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
     """A size from 3 on for each letter, all different, different from draw to draw, honouring the conditions."""
     letters = letters_of(shapes.of)
-    literals = {t for shape in shapes.of.values() for t in shape if isinstance(t, int)}
+    literals = {t for t in sizes_in(shapes.of) if isinstance(t, int)}
     free = (s for s in itertools.count(3) if s not in literals)
     pool = list(itertools.islice(free, 5 + max(0, len(letters) - 3)))
     ordered = pool[::-1] if draw % 2 else pool
@@ -143,13 +165,15 @@ def traced_sizes(shapes: Shapes, turn: int) -> Iterator[dict[str, int]]:
 
     Then in other orders: f may be singular where X has fewer rows than columns.
     """
-    letters = letters_of(shapes.of)
-    literals = [t for shape in shapes.of.values() for t in shape if isinstance(t, int)]
+    letters, every = letters_of(shapes.of), sizes_in(shapes.of)
+    literals = [t for t in every if isinstance(t, int)]
     more = zip(itertools.count(TRACED[-1][0] + 5, 5), itertools.count(TRACED[-1][1] + 6, 6), strict=False)
     pairs = (pair for pair in itertools.chain(TRACED, more) if all(abs(s - t) > 1 for s in pair for t in literals))
     pool = [pair[turn] for pair in itertools.islice(pairs, len(letters) + 3)]
-    for order in itertools.islice(itertools.permutations(pool[: len(letters)]), ORDERS):
-        yield assign(letters, [*order, *pool[len(letters) :]], shapes.conditions)
+    orders = itertools.permutations(pool[: len(letters)])
+    choices = (assign(letters, [*order, *pool[len(letters) :]], shapes.conditions) for order in orders)
+    apart = (sizes for sizes in choices if len(set(lengths(every, sizes))) == len(every))
+    yield from itertools.islice(apart, ORDERS)
 
 
 def far_sizes(shapes: Shapes, least: int, like: Mapping[str, int]) -> dict[str, int]:
@@ -193,12 +217,30 @@ def parse_shape(text: str, name: str) -> Shape:
     if inside.startswith("(") and inside.endswith(")"):
         inside = inside[1:-1]
     tokens = [t.strip() for t in inside.rstrip(",").split(",")] if inside.strip() else []
-    if not all(re.fullmatch(r"[^\W\d]\w*|[1-9]\d*", token) for token in tokens):
+    sizes = [size for size in map(parsed, tokens) if size is not None]
+    if len(sizes) < len(tokens):
         raise OptionError(
             f"can't read the shape {text!r} of {name}",
-            'write it like "x=n,1 A=n,n b=n t=()": n is 1-D, n,1 a column, () a scalar, 3 a fixed size',
+            'write it like "x=n,1 A=n,n b=2n t=()": n is 1-D, n,1 a column, () a scalar, 3 a fixed size',
         )
-    return tuple(int(t) if t.isdigit() else t for t in tokens)
+    return tuple(sizes)
+
+
+def positive(dims: Mapping[str, Shape]) -> list[str]:
+    """The conditions under which no size is below 1: m>n for m-n, n>2 for n-2."""
+    found = []
+    for size in sizes_in(dims):
+        letters, number = parts(size)
+        above = [letter for letter, count in letters if count > 0]
+        below = [letter for letter, count in letters if count < 0] or [str(-number)]
+        if above and (number < 0 or below[0].isidentifier()):
+            found += [f"{above[0]}>{least}" for least in below]
+    return found
+
+
+def sizes_in(dims: Mapping[str, Shape]) -> list[Size]:
+    """The sizes other than 1, each once."""
+    return list(dict.fromkeys(size for shape in dims.values() for size in shape if size != 1))
 
 
 def annotated(text: str) -> Shape | None:
@@ -211,8 +253,8 @@ def annotated(text: str) -> Shape | None:
 
 
 def shape_text(shape: Shape) -> str:
-    """("n", 1) -> "n,1"; () -> "()"."""
-    return ",".join(map(str, shape)) or "()"
+    """("2*n", 1) -> "2n,1"; () -> "()"."""
+    return ",".join(map(str, shape)).replace("*", "") or "()"
 
 
 def check_names(subject: Subject, options: Options) -> None:
@@ -298,13 +340,12 @@ def from_notebook(search: Search, names: Sequence[str], values: Mapping[str, Ten
     if outcome.error is not None or search.fragile:
         outcome = Outcome({n: tuple(t.shape) for n, t in values.items()})
     shapes = shapes_from(search.subject, outcome, names, options, values)
-    notes = [assumed_note("from the notebook", shapes.of, [n for n in names if n not in search.given])]
     own = {n: search.subject.reads.get(n, search.subject.namespace.get(n)) for n in values}
     whole = [n for n, t in own.items() if isinstance(t, Tensor) and not t.is_floating_point()]
     lifted = [n for n in whole if values[n].is_floating_point()]
-    if lifted:
-        notes.append(f"integer tensors are taken as float64: {', '.join(lifted)}")
-    return replace(shapes, notes=(*notes, *shapes.notes))
+    said = [f"integer tensors are taken as float64: {', '.join(lifted)}"] if lifted else []
+    inferred = tuple(n for n in names if n not in search.given)
+    return replace(shapes, others=(*said, *shapes.others), inferred=inferred, source="from the notebook")
 
 
 def shapes_from(
@@ -317,11 +358,12 @@ def shapes_from(
     """The outcome with good letters; integer tensors that f reads keep the notebook's values."""
     order = [*names, *(n for n in subject.reads if n not in names and n in outcome.dims)]
     kept = {n: t.detach().clone() for n, t in subject.reads.items() if n in order and not t.is_floating_point()}
+    of = lettered(subject, {n: outcome.dims[n] for n in order})
     return Shapes(
-        of=lettered(subject, {n: outcome.dims[n] for n in order}),
-        notes=borrowed_notes(subject),
+        of=of,
+        others=borrowed_notes(subject),
         values=dict(values) if values else kept,
-        conditions=tuple(options.sizes),
+        conditions=(*options.sizes, *positive(of)),
     )
 
 
@@ -333,7 +375,9 @@ def lettered(subject: Subject, dims: Dims) -> Dims:
         taken |= {*code.co_varnames, *code.co_names}
     fresh = (c for c in itertools.chain(LETTERS, (f"n{i}" for i in itertools.count(1))) if c not in taken)
     names = {t: next(fresh) for t in letters_of(dims) if t.startswith("?")}
-    return {n: tuple(names.get(t, t) if isinstance(t, str) else t for t in shape) for n, shape in dims.items()}
+    return {
+        n: tuple(with_letters(t, lambda letter: names.get(letter, letter)) for t in shape) for n, shape in dims.items()
+    }
 
 
 def assumed_note(how: str, of: Mapping[str, Shape], names: Iterable[str]) -> str:

@@ -16,8 +16,8 @@ PACKAGE = Path(matmagic.__file__).parent
 
 # each imports only modules above it; a package stands for its modules
 ORDER = """
-errors cells places options answers runs capture calling sampling
-lengths nodes expr definite walk matrix_functions functions evaluate torch_rows trace canonical loops sizes
+errors cells places lengths options answers runs capture calling sampling
+nodes expr definite walk matrix_functions functions evaluate torch_rows trace canonical loops sizes
 matrix_rules property_rules named_rules term_rules slice_rules simplify differentiate
 differential notation writing summing rendering kronecker entries entry_values printers sized clashes naming legend left_sides
 identities bound abstraction kinds twins match compositions state cuts watching patience containers hints inference

@@ -55,8 +55,8 @@ REFUSED = [
     (parse_shapes, "x=n x=m", "shapes names x twice"),
     (
         parse_shapes,
-        "x=n+1",
-        "the shape of x can't be 'n+1': 'n+1' is not a size\n  sizes are letters or numbers: \"x=n,1\"",
+        "x=n/2",
+        "the shape of x can't be 'n/2': 'n/2' is not a size\n  sizes are n, 3, 2n, n+1, m+n: \"x=n,1\"",
     ),
     (parse_shapes, "x=0", "the shape of x can't be '0': '0' is not a size"),
     (

@@ -57,6 +57,19 @@ INFERRED = [
     ("n, m", "n @ m", "n=k m=k"),
     ("input, sum, list", "input @ sum + list", "input=n sum=n list=()"),
     ("x, w", "w * x", "x=() w=()"),
+    ("x, w", "w @ torch.cat([x, torch.ones(1)])", "x=n w=n+1"),
+    ("X, y, w", "(torch.cat([X, torch.ones(len(X), 1)], 1) @ w - y).norm()", "X=n,m y=n w=m+1"),
+    ("h, x, W", "W @ torch.cat([h, x])", "h=n x=m W=k,m+n"),
+    ("u, v, w", "w @ torch.cat((u, v, u * 0.5))", "u=n v=m w=m+2n"),
+    ("x, y", "torch.diff(x) @ y", "x=n y=n-1"),
+    ("x, y", "(x[:-1] - y[1:]).norm()", "x=n y=n"),
+    ("x, y", "torch.trapezoid(y, x)", "x=n y=n"),
+    ("x", "F.glu(x, 0)", "x=2n"),
+    ("x", "torch.stack(x.chunk(2)).prod(0).sum()", "x=2n"),
+    ("x", "x[: len(x) // 2] @ x[len(x) // 2 :]", "x=2n"),
+    ("x", "x[::2] @ x[1::2]", "x=2n"),
+    ("W, V, x", "V @ F.glu(W @ x, 0)", "W=2n,m V=k,n x=m"),
+    ("x, a", "a @ x.view(-1, 3).norm(dim=1)", "x=3n a=n"),
 ]
 
 

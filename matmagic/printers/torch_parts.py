@@ -85,7 +85,8 @@ def _solved(letter: str, axes: Sequence[tuple[str, Size]]) -> Piece:
     for text, own in axes:
         letters, number = parts(own)
         if len(letters) == 1 and letters[0][0] == letter:
-            return Piece(f"({text} - {number}) // {letters[0][1]}", PRODUCT)
+            count, gap = letters[0][1], f"({text} {'-' if number > 0 else '+'} {abs(number)})"
+            return Piece(f"{gap if number else text} // {count}", PRODUCT)
     raise ValueError(f"no argument has the size {letter}")
 
 

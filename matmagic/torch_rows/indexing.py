@@ -17,7 +17,8 @@ from torch import Tensor
 from ..evaluate import evaluate
 from ..expr import Node, Range, add, basis, entry, number, onehot, product, selection
 from ..functions import number_in
-from ..lengths import Size
+from ..lengths import Size, affine
+from ..lengths import parts as size_parts
 from ..lengths import plus as size_plus
 from ..walk import leaves, size_letters
 from .table import Names, NotTraced, Row, Sizes, Traced, contract, in_order, minus, plus, row, traced, where
@@ -110,7 +111,7 @@ def _slice(sizes: Sizes, a: Traced, axis: int, item: slice) -> Traced | None:
     count = len(range(start, stop, step))
     first = _end(sizes, size, item.start, start)
     if step != 1:
-        return _rows(sizes.symbol(count), size, first, step)
+        return _rows(_multiple(sizes, size, count) or sizes.symbol(count), size, first, step)
     last = _end(sizes, size, item.stop, stop)
     return _rows(sizes.known(size_plus(last, first, -1)), size, first, 1) if count != 1 else _one(size, first)
 
@@ -125,8 +126,19 @@ def _rows(count: Size, size: Size, start: Size, step: int) -> Traced:
     return Traced(node, ((0,), (1,)))
 
 
+def _multiple(sizes: Sizes, size: Size, value: int) -> Size | None:
+    """n or 2 n for a number that is n or 2 n here, on an axis of size 4 n, where plain numbers lead nowhere."""
+    letters, rest = size_parts(size)
+    if sizes.near and len(letters) == 1 and letters[0][1] > 1 and not rest:
+        times, over = divmod(value, sizes.of[letters[0][0]])
+        return affine({letters[0][0]: times}, 0) if times and not over else None
+    return None
+
+
 def _end(sizes: Sizes, size: Size, given: Any, found: int) -> Size:
     """Where a slice begins or ends: counted from the end if that is how it was given, or how a size would be."""
+    if multiple := _multiple(sizes, size, found):
+        return multiple
     if given is None:
         return 0 if found == 0 else size if found == sizes.number(size) else size_plus(size, found - sizes.number(size))
     if given < 0:
