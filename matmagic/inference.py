@@ -366,13 +366,14 @@ def _made(numbers: Sequence[int], letter: Mapping[int, str]) -> list[tuple[str, 
     Where halves of a letter meet, 2 and 3 of 5, it has to be even.
     """
     new = [n for n in numbers if n not in letter]
-    known = [letter[n] for n in numbers if n in letter]
-    found = [(name, made) for name in known for made in _sums(new, {n: s for s, n in letter.items() if n != name})]
+    halves = [(name, {size // 2, size - size // 2} & {*numbers}) for size, name in letter.items() if size not in numbers]
+    found = [_times(name, 2) for name, met in halves if len(met) == 2]
+    for name in (letter[n] for n in numbers if n in letter):
+        found += [(name, made) for made in _sums(new, {own: size for size, own in letter.items() if own != name})]
     ends = [[(name, n - size) for size, name in letter.items() if 0 < abs(n - size) <= 2] for n in new]
     for one, other in itertools.combinations(ends, 2):
         found += [(a, plus(b, there - here)) for a, here in one for b, there in other if a != b]
-    halves = [(name, {size // 2, size - size // 2} & {*new}) for size, name in letter.items()]
-    return found + [_times(name, 2) for name, met in sorted(halves, key=lambda half: -len(half[1])) if met]
+    return found + [_times(name, 2) for name, met in halves if met & {*new} and len(met) == 1]
 
 
 def _sums(totals: Sequence[int], sizes: Mapping[str, int]) -> list[Size]:
