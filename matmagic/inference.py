@@ -366,7 +366,9 @@ def _made(numbers: Sequence[int], letter: Mapping[int, str]) -> list[tuple[str, 
     Where halves of a letter meet, 2 and 3 of 5, it has to be even.
     """
     new = [n for n in numbers if n not in letter]
-    halves = [(name, {size // 2, size - size // 2} & {*numbers}) for size, name in letter.items() if size not in numbers]
+    halves = [
+        (name, {size // 2, size - size // 2} & {*numbers}) for size, name in letter.items() if size not in numbers
+    ]
     found = [_times(name, 2) for name, met in halves if len(met) == 2]
     for name in (letter[n] for n in numbers if n in letter):
         found += [(name, made) for made in _sums(new, {own: size for size, own in letter.items() if own != name})]

@@ -268,6 +268,15 @@ class Listed(Math):
 
 
 @dataclass(frozen=True)
+class Blocks(Math):
+    """Vectors or matrices one below the other, or `beside` each other; of that many rows, or columns, together."""
+
+    parts: tuple[Math, ...]
+    size: Size
+    beside: bool = False
+
+
+@dataclass(frozen=True)
 class Indexed(Math):
     """Σ Π factor[labels], to the output labels: what has no matrix form."""
 
@@ -374,9 +383,19 @@ def rank(math: Math) -> int:
             return rank(args[0])
         case Listed(parts=parts):
             return 2 if isinstance(parts[0], Listed) else 1
+        case Blocks(parts=parts, beside=beside):
+            return 2 if beside or any(rank(part) == 2 for part in parts) else 1
         case Indexed(out=out):
             return len(out)
     raise TypeError(type(math).__name__)
+
+
+def block_rows(math: Blocks) -> list[tuple[Math, ...]]:
+    """The blocks row by row."""
+    if math.beside:
+        return [math.parts]
+    rows = [part.parts if isinstance(part, Blocks) and part.beside else (part,) for part in math.parts]
+    return rows if len({len(row) for row in rows}) == 1 else [(part,) for part in math.parts]
 
 
 def is_row(math: Math) -> bool:
@@ -388,6 +407,8 @@ def is_row(math: Math) -> bool:
             return is_row(first)
         case Chain(parts=(first, *_, last)):
             return is_row(first) and rank(last) == 2
+        case Blocks(parts=parts, beside=True):
+            return all(is_row(part) or rank(part) == 0 for part in parts)
     return False
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from . import expr
+from .blocks import in_blocks
 from .expr import Node, Number
 from .lengths import Size
 from .matrix_functions import FUNCTIONS_OF_MATRICES
@@ -60,7 +61,7 @@ class NoNotation(ValueError):
 
 def notation(node: Node, collect: bool = True) -> Math:
     """The notation of an expression; `collect` pulls out what neighbouring terms share.  Raises NoNotation."""
-    return with_constants(_Renderer(collect).math(node))
+    return with_constants(in_blocks(_Renderer(collect).math(node)))
 
 
 def with_constants(math: Math) -> Math:

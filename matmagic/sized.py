@@ -14,6 +14,7 @@ from .notation import (
     INDICES,
     Apply,
     At,
+    Blocks,
     Called,
     Chain,
     Column,
@@ -300,6 +301,12 @@ class _Reader:
                 return length, length
             case Counting(size=size):
                 return Length(size, known=True), ONE
+            case Blocks(parts=parts, size=size, beside=turn):
+                turned = [self.shape(part)[:: -1 if turn else 1] for part in parts]
+                for other in turned[1:]:
+                    self.unify(turned[0][1], other[1])
+                whole = Length(size, known=True), turned[0][1]
+                return whole[::-1] if turn else whole
             case Listed(parts=parts):
                 entries = [self.shape(part) for part in parts]
                 return Length(len(parts), known=True), entries[0][0] if isinstance(parts[0], Listed) else ONE

@@ -13,6 +13,7 @@ from fractions import Fraction
 from .expr import Number
 from .notation import (
     Apply,
+    Blocks,
     Called,
     Chain,
     Column,
@@ -69,6 +70,9 @@ def transpose(math: Math) -> Math:
             return math
         case Hadamard(parts=parts) if rank(math) == 2:
             return Hadamard(tuple(transpose(p) for p in parts))
+        case Blocks(parts=parts, size=size, beside=beside):
+            turned = Blocks(tuple(map(transpose, parts)), size, not beside)
+            return turned if transposes(turned) <= transposes(math) else Transpose(math)
         case Apply(function=function, args=args) if rank(math) == 2:
             return Apply(function, tuple(transpose(a) for a in args))
     return math if rank(math) == 0 else Transpose(math)

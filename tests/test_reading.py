@@ -162,6 +162,12 @@ READ: dict[str, list[str]] = {
     "torch.stack([torch.stack([t, t * 0]), torch.stack([t * 0, 1 + t])])": [
         "[[t, 0], [0, 1 + t]]", r"\begin{pmatrix} t & 0 \\ 0 & 1+t \end{pmatrix}",
     ],
+    "torch.cat([x, 2 * w])": ["[x; 2 w]", r"\begin{bmatrix} x \\ 2 w \end{bmatrix}", "[xᵀ, 2 wᵀ]ᵀ"],
+    "torch.cat([x, t[None]])": ["[x; t]", r"\begin{bmatrix} x \\ t \end{bmatrix}"],
+    "torch.cat([A, A[:, :1] * 0 + 1], 1)": ["[A, 𝟏]", r"\begin{bmatrix} A & \mathbf{1} \end{bmatrix}"],
+    "torch.cat([torch.cat([B, x[:, None]], 1), torch.cat([x[None], t.reshape(1, 1)], 1)])": [
+        "[B, x; xᵀ, t]", r"\begin{bmatrix} B & x \\ x^{\top} & t \end{bmatrix}", "[[B, x]; [xᵀ, t]]",
+    ],
     "torch.arange(3) * 1.0": ["(0, 1, 2)ᵀ", "(0, …, n−1)ᵀ", r"(0, \ldots, n-1)^{\top}"],
     "x[:-1] - x[1:]": ["x_{1:n−1} − x_{2:n}", "x_{1:n-1} - x_{2:n}"],
     "(x[:-1] * x[1:]).sum() * x": ["(Σ_i x_i x_{i+1}) x"],
@@ -265,7 +271,8 @@ MISFITS = [
     ("e_9", "beyond its size"),
     ("(𝟏ᵀ 𝟏) x", "the size of 𝟏"),
     ("tr(A)", "square matrix"),
-    ("[x, w]", "a number as an entry"),
+    ("[x; A]", "a block as wide as those above it"),
+    ("[b, x]", "a block as high as those beside it"),
     ("B^{1/2} x", "no whole number"),
 ]  # fmt: skip
 

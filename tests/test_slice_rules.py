@@ -33,14 +33,12 @@ VALUES = {  # function: its value as it is printed
     f"torch.tanh({BOTH})[: len(x)]": "tanh(x)",
     f"(1 - torch.tanh(3 * {BOTH}) ** 2)[len(x) :]": "𝟏 − tanh(3 y)^⊙2",
     f"({BOTH} * torch.sigmoid({BOTH}))[: len(x)] @ x": "(x^⊙2)ᵀ σ(x)",
-    f"(torch.exp({BOTH}) / torch.exp({BOTH}).sum())[: len(x)]": "exp(x) / (𝟏ᵀ exp(I_{:,1:n} x + I_{:,n+1:m+n} y))",
+    f"(torch.exp({BOTH}) / torch.exp({BOTH}).sum())[: len(x)]": "exp(x) / (𝟏ᵀ exp([x; y]))",
     f"{BOTH} @ {BOTH}": "xᵀ x + yᵀ y",
-    f"torch.cat([torch.cat([B, A.T], 1), torch.cat([A, A @ A.T], 1)]) @ {BOTH}": (
-        "(Bᵀ I_{1:n,:} + Aᵀ I_{n+1:m+n,:})ᵀ x + (I_{1:n,:} + Aᵀ I_{n+1:m+n,:})ᵀ Aᵀ y"
-    ),
+    f"torch.cat([torch.cat([B, A.T], 1), torch.cat([A, A @ A.T], 1)]) @ {BOTH}": ("[B; A] x + [I; A] Aᵀ y"),
     f"{BOTH} @ torch.exp({BOTH})": "xᵀ exp(x) + yᵀ exp(y)",
     f"torch.outer({BOTH}, z)[: len(x)] @ z": "(zᵀ z) x",
-    "torch.block_diag(B, t * B) @ torch.cat([x, x])": "I_{:,1:n} B x + t I_{:,n+1:2n} B x",
+    "torch.block_diag(B, t * B) @ torch.cat([x, x])": "[B x; t B x]",
     "torch.cat([t.view(1), x])[-1] ** 2": "xₙ²",
     "torch.cat([t.view(1), x, y[:1]])[0] + t": "2 t",
     "torch.exp(torch.tanh(torch.tanh(torch.cat([B, A])) @ C) @ z)[: len(x)]": "exp(tanh(tanh(B) C) z)",

@@ -14,6 +14,7 @@ from ..notation import (
     INDICES,
     Apply,
     At,
+    Blocks,
     Called,
     Chain,
     Column,
@@ -52,6 +53,7 @@ from ..notation import (
     Unit,
     Vec,
     Zero,
+    block_rows,
     pieces,
     rank,
 )
@@ -182,6 +184,9 @@ def _print(math: Math) -> tuple[str, int]:
             return f"{_counting(size)}^{{\\top}}", POWER
         case Listed(parts=parts):
             rows = [r" & \; ".join(map(latex, p.parts)) if isinstance(p, Listed) else latex(p) for p in parts]
+            return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
+        case Blocks():
+            rows = [r" & \; ".join(map(latex, row)) for row in block_rows(math)]
             return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
         case Indexed():
             return _indexed(math), PRODUCT

@@ -14,6 +14,7 @@ from typing import Any
 from ..lengths import Size, parts
 from ..notation import (
     Apply,
+    Blocks,
     Called,
     Chain,
     Column,
@@ -42,6 +43,7 @@ from ..notation import (
     Triangular,
     Unit,
     Zero,
+    block_rows,
     rank,
 )
 
@@ -137,6 +139,13 @@ def _symbol(math: Symbol) -> Any:
     return sympy.MatrixSymbol(math.name, rows, columns)
 
 
+def _block(math: Math) -> Any:
+    """A block of a matrix; a number as a matrix with one entry."""
+    import sympy
+
+    return _form(math) if rank(math) else sympy.Matrix([[_form(math)]])
+
+
 def _as_scalar(form: Any) -> Any:
     """The entry of a 1 × 1 matrix expression."""
     return _element(form, 0, 0) if getattr(form, "is_Matrix", False) else form
@@ -186,6 +195,8 @@ def _form(math: Math) -> Any:
             )
         case Counting(size=size):
             return _vector(size, lambda i: i)
+        case Blocks():
+            return sympy.BlockMatrix([[_block(block) for block in row] for row in block_rows(math)])
         case Listed(parts=parts):
             rows = [p.parts if isinstance(p, Listed) else (p,) for p in parts]
             return sympy.Matrix([[_form(entry) for entry in row] for row in rows])

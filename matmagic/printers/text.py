@@ -13,6 +13,7 @@ from ..notation import (
     INDICES,
     Apply,
     At,
+    Blocks,
     Called,
     Chain,
     Column,
@@ -51,6 +52,7 @@ from ..notation import (
     Unit,
     Vec,
     Zero,
+    block_rows,
     rank,
 )
 from ..writing import constant_of, transpose, transposes
@@ -169,6 +171,8 @@ def _print(math: Math) -> tuple[str, int]:
             return f"{_counting(size)}ᵀ", POWER
         case Listed(parts=parts):
             return f"[{', '.join(map(text, parts))}]", ATOM
+        case Blocks():
+            return f"[{'; '.join(', '.join(map(text, row)) for row in block_rows(math))}]", ATOM
         case Indexed():
             return _indexed(math), PRODUCT
     return _function(math)

@@ -17,6 +17,7 @@ from ..matrix_functions import FUNCTIONS_OF_MATRICES
 from ..notation import (
     INDICES,
     Apply,
+    Blocks,
     Called,
     Chain,
     Column,
@@ -56,7 +57,7 @@ from ..notation import (
 from ..writing import transpose
 from .names import by_columns
 from .sharing import one_expression
-from .torch_forms import COLUMN, FLAT, MATRIX, ROW, SCALAR, TRUTH, Code, factor, form_of, number, typed
+from .torch_forms import COLUMN, FLAT, MATRIX, ONE, ONE_BY_ONE, ROW, SCALAR, TRUTH, Code, factor, form_of, number, typed
 from .torch_parts import (
     ATOM,
     POWER,
@@ -151,6 +152,8 @@ class _Printer(Products):
                 return self.chosen(self.code(of), math, axis=0)
             case Listed(parts=parts):
                 return self.listed(parts)
+            case Blocks():
+                return self.blocks(math)
             case Indexed():
                 return self.einsum(math)
         raise ValueError(f"no code for {type(math).__name__}")
@@ -288,6 +291,22 @@ class _Printer(Products):
             ]
         form = MATRIX if isinstance(parts[0], Listed) else FLAT
         return Code(f"torch.stack([{', '.join(c.text for c in codes)}])", ATOM, form)
+
+    def blocks(self, math: Blocks) -> Code:
+        form = FLAT if rank(math) == 1 else ROW if is_row(math) else MATRIX
+        parts = ", ".join(self.block(part, form, math.beside).text for part in math.parts)
+        return Code(f"torch.cat([{parts}]{', 1' if math.beside else ''})", ATOM, form)
+
+    def block(self, math: Math, form: str, beside: bool) -> Code:
+        """A block as a tensor with the axes of the whole."""
+        code = self.code(math)
+        if _made_of_sizes(math):
+            code = Code(f"torch.tensor([{_decimal(math) if isinstance(math, Num) else code.text}])", ATOM, ONE)
+        if rank(math) == 0:
+            return self.to(code, ONE if form == FLAT else ONE_BY_ONE)
+        if code.form != FLAT or form == FLAT:
+            return self.to(code, FLAT) if form == FLAT else code
+        return self.to(code, COLUMN if beside and not is_row(math) else ROW)
 
     def einsum(self, math: Indexed) -> Code:
         letters = {label: INDICES[k] for k, (label, _) in enumerate(math.sizes)}

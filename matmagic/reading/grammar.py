@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -439,14 +439,22 @@ class Parser(Scripts):
         return parts[0]
 
     def listed(self, token: Token) -> Part:
-        """[i = j], [a, b] as a column, [[a, b], [c, d]] by rows; [a] is a."""
-        parts = [self.related()]
+        """[i = j], [a, b] as a column, [[a, b], [c, d]] by rows, blocks as [A, B; C, D]; [a] is a."""
+        rows = [[self.related()]]
         while self.is_next(",", ";"):
-            self.take()
-            parts.append(self.related())
+            rows += [[]] if self.take().text == ";" else []
+            rows[-1].append(self.related())
         self.take("]")
-        alone = len(parts) == 1 and parts[0].kind != "list"
-        return parts[0] if alone else Part("list", tuple(parts), place=token.place)
+        if len(rows) == 1 and (len(rows[0]) > 1 or rows[0][0].kind == "list"):
+            return Part("list", tuple(rows[0]), ",", token.place)
+        if len(rows) == 1:
+            return rows[0][0]
+        return self.by_rows(rows, token)
+
+    def by_rows(self, rows: Sequence[Sequence[Part]], token: Token) -> Part:
+        if all(len(row) == 1 for row in rows):
+            return Part("list", tuple(row[0] for row in rows), ";", token.place)
+        return Part("list", tuple(Part("list", tuple(row), ",", token.place) for row in rows), ";", token.place)
 
     def matrix(self, token: Token) -> Part:
         rows: list[list[Part]] = [[]]
@@ -462,9 +470,7 @@ class Parser(Scripts):
         rows = [row for row in rows if row]
         if not rows or len({len(row) for row in rows}) > 1:
             raise Unread("a matrix has rows of one length", token.place)
-        if len(rows[0]) == 1:
-            return Part("list", tuple(row[0] for row in rows), place=token.place)
-        return Part("list", tuple(Part("list", tuple(row), place=token.place) for row in rows), place=token.place)
+        return self.by_rows(rows, token)
 
     def barred(self, token: Token) -> Part:
         """‖x‖, ‖X‖_F, |x|"""

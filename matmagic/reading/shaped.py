@@ -90,17 +90,26 @@ class Shaped(Fitting):
         return 1, last - first + 1
 
     def _list(self, part: Part) -> Shape:
-        rows = part.parts
-        if rows[0].kind == "list":
-            widths = {len(row.parts) if row.kind == "list" else -1 for row in rows}
-            if len(widths) > 1 or -1 in widths:
-                raise Misfit("a matrix has rows of one length")
-            for entry in (entry for row in rows for entry in row.parts):
-                self.need(self.is_scalar(self.shape(entry)), "a number as an entry", self.of[entry])
-            return len(rows), widths.pop()
-        for entry in rows:
-            self.need(self.is_scalar(self.shape(entry)), "a number as an entry", self.of[entry])
-        return len(rows), 1
+        """Numbers, or blocks that fit each other, row by row."""
+        rows = [[self.shape(block) for block in row] for row in self.rows_of(part)]
+        for row in rows:
+            for shape in row[1:]:
+                self.need(self.unify(row[0][0], shape[0]), "a block as high as those beside it", shape)
+        if all(len(row) == 1 for row in rows):
+            for (shape,) in rows[1:]:
+                self.need(self.unify(rows[0][0][1], shape[1]), "a block as wide as those above it", shape)
+        widths = {sum(self.number(shape[1]) for shape in row) for row in rows}
+        if len(widths) > 1:
+            raise Misfit("a matrix has rows of one length")
+        return sum(self.number(row[0][0]) for row in rows), widths.pop()
+
+    def rows_of(self, part: Part) -> list[tuple[Part, ...]]:
+        """What a list holds, row by row; [a, b] of numbers is a column, [A, B] of matrices has them side by side."""
+        if any(row.kind == "list" for row in part.parts):
+            return [row.parts if row.kind == "list" else (row,) for row in part.parts]
+        if part.value == "," and not all(self.is_scalar(self.shape(entry)) for entry in part.parts):
+            return [part.parts]
+        return [(entry,) for entry in part.parts]
 
     def count(self, part: Part) -> int:
         """A size or number as a number."""

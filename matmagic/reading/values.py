@@ -114,9 +114,10 @@ class Values:
         return self.spread(torch.arange(first, last + 1, dtype=torch.float64)[None, :])
 
     def _list(self, part: Part) -> Tensor:
-        if part.parts[0].kind == "list":
-            return torch.cat([torch.cat(torch.broadcast_tensors(*self.all(row)), -1) for row in part.parts], -2)
-        return torch.cat(torch.broadcast_tensors(*self.all(part)), -2)
+        rows = [[self.value(block) for block in row] for row in self.shaped.rows_of(part)]
+        outer = torch.broadcast_shapes(*(block.shape[:-2] for row in rows for block in row))
+        whole = [torch.cat([block.expand(*outer, *block.shape[-2:]) for block in row], -1) for row in rows]
+        return torch.cat(whole, -2)
 
     # ---- arithmetic
 
