@@ -7,12 +7,13 @@ raise.  Not known here: how anything is found, and how it is shown.
 
 from __future__ import annotations
 
+import itertools
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import permutations
 from typing import Any
 
 import torch
@@ -38,11 +39,10 @@ from .functions import may_vanish
 from .grading import Claim, Grade, grade_claims
 from .identified import ByEntries, Match, Writer, by_entries, matched
 from .left_sides import left_side, one_entry
-from .lengths import length
+from .lengths import length, letters_of
 from .matrix_functions import NoDerivative
 from .notation import Listed, Math, Zero, rank
 from .options import Options, nearest
-from .patience import Patience
 from .printers.names import latex_name, text_name, text_size
 from .printers.text import text
 from .reading.code import read_code
@@ -60,7 +60,8 @@ from .walk import written_size
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 LARGEST_TREE = 200  # the size of an expression, shared parts written out, for which there is a tree of identities
 TINY = 1e-9  # a derivative on ordinary draws that may be rounding
-MULTIPLES = 0.1  # seconds for traces at even sizes, or multiples of three
+MULTIPLES = 0.2  # seconds for traces at even sizes, or multiples of three
+OTHER_SIZES = re.compile("at other sizes|at other values|meets one of size")
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
 
 
@@ -129,15 +130,17 @@ class Check(Asked):
     def traceable(self) -> tuple[Check, Trace | None, list[Note]]:
         """The question with what f computes: at even sizes, or multiples of three or four, where it is another at others."""
         traced, limits = self.trace()
-        patience, bounds = Patience(MULTIPLES), any("<" in prop for prop in self.assume.values())
-        for shapes in self.shapes.multiples() if traced is None and not bounds else ():
+        bounds = any("<" in prop for prop in self.assume.values())
+        if traced is not None or bounds or not OTHER_SIZES.search(limits[0].text):
+            return self, traced, limits
+        deadline = time.monotonic() + MULTIPLES
+        for shapes in itertools.takewhile(lambda _: time.monotonic() < deadline, self.shapes.multiples()):
             other = replace(self, shapes=shapes, refused={})
-            with patience.trying(), suppress(MatmagicError):
+            with suppress(MatmagicError):
                 found, said = other.trace()
                 if found is not None:
-                    return other, found, said
-            if not patience.left:
-                break
+                    only = f"for these sizes only; for others it is not followed: {limits[0].text}"
+                    return other, found, [*said, Note("warning", only)]
         return self, traced, limits
 
     def held(self, traced: Trace, value: Tensor, inputs: Mapping[str, Tensor]) -> bool:
@@ -480,7 +483,8 @@ class Check(Asked):
             yield f"draws at which {self.subject.name} is not finite, or fails, are replaced by others"
         drawn = [self.sizes(inputs) for inputs in self.draws[: self.options.trials]]
         planned = [sizes_for(self.shapes, draw) for draw in range(self.options.trials)]
-        pairs = [pair for shape in self.shapes.of.values() for pair in permutations(shape, 2) if pair[0] != pair[1]]
+        axes = [[*shape, *letters_of({"": shape})] for shape in self.shapes.of.values() if len(shape) > 1]
+        pairs = [pair for own in axes for pair in itertools.permutations(own, 2) if pair[0] != pair[1]]
         for a, b in dict.fromkeys((a, b) for a, b in pairs if isinstance(a, str) and isinstance(b, str)):
             before, after = ([length(a, s) - length(b, s) for s in every] for every in (drawn, planned))
             if min(before) > 0 > min(after):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .capture import Subject
 from .errors import OptionError
-from .lengths import Size, letters_of
+from .lengths import Size, letters_of, solved
 from .reading import Formula, Known, read
 from .reading.code import is_code, read_code
 from .reading.tree import Misfit
@@ -166,10 +166,5 @@ def _stacked(
 
 def _sizes(values: Mapping[str, Any], shapes: Shapes) -> dict[str, int]:
     """The letters as numbers."""
-    return {
-        letter: size
-        for name, own in shapes.items()
-        if isinstance(values.get(name), Tensor)
-        for letter, size in zip(own, values[name].shape, strict=False)
-        if isinstance(letter, str)
-    }
+    tensors = {name: values[name].shape for name in shapes if isinstance(values.get(name), Tensor)}
+    return solved({name: shapes[name] for name in tensors}, tensors)

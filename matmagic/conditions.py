@@ -19,6 +19,7 @@ from torch import Tensor
 from .autograd import copies
 from .calling import call
 from .drawing import inputs_at
+from .lengths import said
 from .reasons import Question, right
 from .regularity import Evaluate, singular
 from .sampling import holds, words
@@ -70,11 +71,11 @@ def condition_for(question: Question, assume: Mapping[str, str], seed: int, foun
 def size_order_for(question: Question, assume: Mapping[str, str], seed: int, found: Evaluate) -> str | None:
     """The order of a matrix argument's two sizes under which the answer is right: m > n for (Aᵀ A)⁻¹."""
     shapes = question.shapes
-    pairs = {tuple(t for t in shape if str(t).isidentifier()) for shape in shapes.of.values() if len(shape) == 2}
+    pairs = {tuple(t for t in shape if isinstance(t, str)) for shape in shapes.of.values() if len(shape) == 2}
     for rows, columns in (order for pair in sorted(pairs) for order in permutations(pair, 2) if len(set(pair)) == 2):
         ordered = replace(shapes, conditions=(*shapes.conditions, f"{rows}>{columns}"))
         if _right_at(replace(question, shapes=ordered), assume, seed, found):
-            return f"{rows} > {columns}"
+            return f"{said(rows)} > {said(columns)}"
     return None
 
 

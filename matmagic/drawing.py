@@ -20,7 +20,7 @@ from .calling import call
 from .capture import Subject
 from .errors import ResultError
 from .inference import fatal
-from .lengths import lengths
+from .lengths import length, lengths, parsed
 from .options import Options
 from .patience import Patience
 from .regularity import is_noise, is_rounded, roughness, singular
@@ -55,8 +55,8 @@ def inputs_at(
             continue
         prop = assume.get(name)
         if prop and prop.startswith("index<"):
-            bound = prop.removeprefix("index<")
-            prop = f"index<{sizes.get(bound, bound)}"
+            bound = parsed(prop.removeprefix("index<"))
+            prop = f"index<{prop.removeprefix('index<') if bound is None else length(bound, sizes)}"
         size = lengths(shape, sizes)
         inputs[name] = sample(size, prop, generator)
         if prop in SWITCHES and not size:  # takes turns, so that no value is on all draws

@@ -27,7 +27,7 @@ from .domains import finite_draws, property_words
 from .drawing import inputs_at
 from .errors import MatmagicError, OptionError, ResultError, first_line
 from .far import Closed, Elsewhere, fails_far
-from .lengths import solved
+from .lengths import said, solved
 from .options import Options
 from .reasons import RIGHT, Question, Reason, Sample, reason_for, right
 from .sampling import holds
@@ -234,7 +234,10 @@ def _samples(grading: _Grading, inputs: Sequence[Mapping[str, Tensor]]) -> list[
     samples = []
     for at in inputs:
         sizes = {
-            s: t for n, shape in letters.items() for s, t in zip(at[n].shape, shape, strict=True) if isinstance(t, str)
+            s: said(t)
+            for n, shape in letters.items()
+            for s, t in zip(at[n].shape, shape, strict=True)
+            if isinstance(t, str)
         }
         samples.append(Sample(at, grading.found(at), grading.question.truth(at), sizes))
     return samples

@@ -27,7 +27,8 @@ from .calling import call, followed, needs_graph, validated
 from .capture import Subject
 from .errors import OptionError, ResultError
 from .hints import about_dtype, explained, raised_in
-from .lengths import Size, affine, in_place, length, lengths, letters_in, letters_of, parts, plus
+from .lengths import Size, in_place, length, lengths, letters_in, letters_of, parts
+from .messages import suggestions
 from .patience import Patience
 from .sampling import SQUARE, sample, words
 from .watching import ACTIVATIONS, Watching
@@ -41,6 +42,7 @@ SECOND = (4, 3, 6, 8, 9, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, *range(66, 
 NEEDS_RANK = re.compile("singular|positive-definite")  # what torch says of XᵀX with more columns than rows
 SECONDS = 0.3
 RUNS = 400
+LARGEST = 1000  # that is tried for a letter, or a sum of them
 SPARE = 4  # sizes that may be fixed ones
 TRIES = 24  # for one choice of kinds
 MOST_LABELS, ANY_LABELS = 40, 4  # below which a bound of labels is looked for; where there is none
@@ -107,6 +109,8 @@ class Search:
         used = {t for shape in dims.values() for t in shape if isinstance(t, int)}
         sizes = self.assign(letters_of(dims), [s for s in pool if s not in used])
         shapes = {n: lengths(shape, sizes) for n, shape in dims.items()}
+        if any(not 1 <= size <= LARGEST for shape in shapes.values() for size in shape if size not in used):
+            return Outcome(dims, ValueError(f"a size below 1, or above {LARGEST}")), sizes
         outcome = self.run_values({n: self.trial(n, shape) for n, shape in shapes.items()})
         while self.learn(outcome):
             outcome = self.run_values({n: self.trial(n, shape) for n, shape in shapes.items()})
@@ -188,7 +192,12 @@ def open_dims(name: str, tensor: Tensor) -> Shape:
     """A free letter for each size; 1 and the sizes of integer tensors stay numbers."""
     if not tensor.is_floating_point():
         return tuple(tensor.shape)
-    return tuple(1 if size == 1 else f"?{name}{i}" for i, size in enumerate(tensor.shape))
+    return tuple(1 if size == 1 else _letter(name, i) for i, size in enumerate(tensor.shape))
+
+
+def _letter(name: str, axis: int) -> str:
+    """A free letter for an axis; names of items may hold signs that would make it a sum."""
+    return f"?{re.sub('[-+*/]', '.', name)}{axis}"
 
 
 def fatal(error: Exception) -> bool:
@@ -248,7 +257,7 @@ def opened(search: Search, outcome: Outcome, given: Dims) -> Outcome:
     own: dict[str, int] = {}
     for name, shape in found.items():
         fixed = name in reads and not reads[name].is_floating_point()
-        free = tuple(f"?{name}{i}" if isinstance(t, int) and t > 1 and not fixed else t for i, t in enumerate(shape))
+        free = tuple(_letter(name, i) if isinstance(t, int) and t > 1 and not fixed else t for i, t in enumerate(shape))
         dims[name] = given.get(name, free)
         own.update((t, s) for t, s in zip(dims[name], shape, strict=True) if isinstance(t, str) and isinstance(s, int))
     if outcome.fragile:
@@ -301,95 +310,6 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
         stack.extend(step for step in reversed(steps[:8]) if step is not None)
     assert first is not None
     return first
-
-
-def suggestions(message: str, sizes: Mapping[str, int]) -> list[tuple[str, Size]]:
-    """Which letters have to be equal, or have a certain number, for this message to go away; likeliest
-    first."""
-    letter = {size: name for name, size in sizes.items()}
-    if index := re.search(r"index (-?\d+) is out of bounds for dimension \d+ with size (\d+)", message):
-        least = int(index[1]) + 1 if int(index[1]) >= 0 else -int(index[1])
-        if int(index[2]) not in letter:
-            return []
-        short = letter[int(index[2])]  # too short for a constant index, or for a loop over another size
-        return [(short, least), *((short, name) for size, name in letter.items() if size >= least and name != short)]
-    if target := re.search(r"Target (\d+) is out of bounds", message):
-        name = letter.get(int(target[1]))
-        return [(name, own) for size, own in letter.items() if size > int(target[1])] if name else []
-    if unpack := re.search(r"unpack \(expected (\d+)(?:, got (\d+))?\)", message):
-        count = int(unpack[1])
-        if unpack[2] and int(unpack[2]) in letter:
-            return [(letter[int(unpack[2])], count)]
-        return [*(_times(name, count) for name in sizes if unpack[2]), *((name, count) for name in sizes)]
-    if re.search("must be even|divisible", message):
-        return [_times(name, 2) for size, name in letter.items() if re.search(rf"\b{size}\b", message)]
-    if cut := re.search(r"shape '\[([-\d, ]+)\]' is invalid for input of size (\d+)", message):
-        counts = [int(n) for n in cut[1].split(", ") if int(n) > 1]
-        if int(cut[2]) in letter:
-            return [pair for n in counts for pair in (_times(letter[int(cut[2])], n), (letter[int(cut[2])], n))]
-    if trailing := re.search(r"shape \[\*, ([\d, ]+)\], but got input of size ?\[([\d, ]+)\]", message):
-        wanted, had = ([int(n) for n in shape.split(", ")] for shape in trailing.groups())
-        unequal = [(a, b) for a, b in zip(had[-len(wanted) :], wanted, strict=False) if a != b and a in letter]
-        return [(letter[a], letter.get(b, b)) for a, b in unequal]
-    pairs: list[tuple[int, int]] = []
-    if (product := re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message)) or (
-        product := re.search(r"mat \((\d+)x(\d+)\), vec \((\d+)\)", message)
-    ):
-        pairs = [(int(product[2]), int(product[3]))]
-    numbers = list(dict.fromkeys(int(d) for d in re.findall(r"\d+", message)))
-    pairs += itertools.combinations([n for n in numbers if n in letter], 2)
-    found: list[tuple[str, Size]] = [(letter[a], letter[b]) for a, b in pairs if a in letter and b in letter]
-    fixed = [n for n in numbers if n not in letter and 2 <= n <= 64]
-    inner = [(letter[a], b) for a, b in (*pairs[:1], *(p[::-1] for p in pairs[:1])) if a in letter and b in fixed]
-    if product and inner:
-        found = [*_made(pairs[0], letter), *inner, *found]
-    if not found:
-        found += _made(pairs[0] if product else numbers, letter)
-        found += [(letter[a], b) for a in numbers if a in letter for b in fixed]
-    if not found and re.search(
-        r"should match|must match|same size|same shape|for each", message
-    ):  # which, torch doesn't say
-        apart = sorted(itertools.combinations(sizes, 2), key=lambda pair: pair[0][:-1] == pair[1][:-1])
-        found = list(apart)  # those of two arguments first
-    return list(dict.fromkeys(found))
-
-
-def _times(name: str, count: int) -> tuple[str, Size]:
-    """The size as a multiple of another letter."""
-    return name, affine({f"{name}/{count}": count}, 0)
-
-
-def _made(numbers: Sequence[int], letter: Mapping[int, str]) -> list[tuple[str, Size]]:
-    """Letters that may be sums or multiples of others: where x has 5 entries and w 7, 6 and 7 make w one longer than x.
-
-    Where both numbers are made of letters, 4 of 5 and 6 of 7, these two letters differ by a number.
-    Where halves of a letter meet, 2 and 3 of 5, it has to be even.
-    """
-    new = [n for n in numbers if n not in letter]
-    halves = [
-        (name, {size // 2, size - size // 2} & {*numbers}) for size, name in letter.items() if size not in numbers
-    ]
-    found = [_times(name, 2) for name, met in halves if len(met) == 2]
-    for name in (letter[n] for n in numbers if n in letter):
-        found += [(name, made) for made in _sums(new, {own: size for size, own in letter.items() if own != name})]
-    ends = [[(name, n - size) for size, name in letter.items() if 0 < abs(n - size) <= 2] for n in new]
-    for one, other in itertools.combinations(ends, 2):
-        found += [(a, plus(b, there - here)) for a, here in one for b, there in other if a != b]
-    return found + [_times(name, 2) for name, met in halves if met & {*new} and len(met) == 1]
-
-
-def _sums(totals: Sequence[int], sizes: Mapping[str, int]) -> list[Size]:
-    """Sums of multiples of some letters, and a small number, that come to one of these totals; the shortest first."""
-    counts = {1: ((1,), (2,), (3,), (4,)), 2: ((1, 1), (2, 1), (1, 2), (2, 2)), 3: ((1, 1, 1),)}
-    found = [
-        (sum(times) + abs(more), affine(dict(zip(names, times, strict=True)), more))
-        for number, choices in counts.items()
-        for names in itertools.combinations(sizes, number)
-        for times in choices
-        for more in range(-2, 3)
-        if sum(k * sizes[n] for k, n in zip(times, names, strict=True)) + more in totals
-    ]
-    return [size for _, size in sorted(found, key=lambda one: one[0])[:6]]
 
 
 def _joined(dims: Dims, a: Size, b: Size, own: Mapping[str, int] | None) -> Dims | None:
@@ -544,11 +464,11 @@ def _scalar_choices(outcome: Outcome, kinds: Mapping[str, str]) -> Iterable[list
 def _dims(search: Search, kinds: Mapping[str, str]) -> Dims:
     """A free letter for each size of the kinds, beside the shapes that are fixed."""
     rows: dict[str, Callable[[str], Shape]] = {
-        "vector": lambda n: (f"?{n}0",),
-        "column": lambda n: (f"?{n}0", 1),
+        "vector": lambda n: (_letter(n, 0),),
+        "column": lambda n: (_letter(n, 0), 1),
         "scalar": lambda n: (),
-        "matrix": lambda n: (f"?{n}0", f"?{n}{0 if search.assume.get(n) in SQUARE else 1}"),
-        "cube": lambda n: (f"?{n}0", f"?{n}1", f"?{n}2"),
+        "matrix": lambda n: (_letter(n, 0), _letter(n, 0 if search.assume.get(n) in SQUARE else 1)),
+        "cube": lambda n: (_letter(n, 0), _letter(n, 1), _letter(n, 2)),
     }
     fixed = {**search.read_dims(), **search.given}
     inferred = {n: rows[kind](n) for n, kind in kinds.items()}

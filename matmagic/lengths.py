@@ -47,19 +47,23 @@ def parts(size: Size) -> tuple[tuple[tuple[str, int], ...], int]:
     return tuple(counts.items()), number
 
 
-_TERM = r"(?:(?:\d+\*?)?[^\W\d]\w*|\d+)"
+_TERM = r"(?:\d+\*?)?[^\W\d]\w*|\d+"
 
 
 def parsed(text: str) -> Size | None:
-    """A size as written by hand; None for what is none, or may be below 1 however large its letters are.
+    """A size as written by hand; None for what is none, or is below 1 whatever its letters are.
 
-    >>> parsed("2n"), parsed("n + 1"), parsed("m+n-1"), parsed("3"), parsed("0"), parsed("1-n"), parsed("n,1")
-    ('2*n', 'n+1', 'm+n-1', 3, None, None, None)
+    >>> parsed("2n"), parsed("n + 1"), parsed("m+n-1"), parsed("3"), parsed("0"), parsed("1-n"), parsed("1e3"), parsed("n m")
+    ('2*n', 'n+1', 'm+n-1', 3, None, None, None, None)
     """
-    line = text.replace(" ", "")
-    if not re.fullmatch(rf"{_TERM}([+-]{_TERM})*", line):
+    line = re.sub(r"\s*([-+*])\s*", r"\1", text.strip())
+    if not re.fullmatch(rf"({_TERM})([+-]({_TERM}))*", line) or not line.isprintable():
+        return None
+    if re.search(r"(?<!\w)(0\d*\*?[^\W\d]|\d+(_|[eE]\d))", line):  # 0n, 1_000 and 1e3 are no multiples
         return None
     letters, number = parts(re.sub(r"(?<!\w)(\d+)\*?(?=[^\W\d])", r"\1*", line))
+    if not all(letter.isidentifier() for letter, _ in letters):
+        return None
     size = affine(dict(letters), number)
     return size if any(count > 0 for _, count in letters) or (isinstance(size, int) and size > 0) else None
 
@@ -98,6 +102,15 @@ def lengths(shape: Iterable[Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
     (6, 1)
     """
     return tuple(length(size, sizes) for size in shape)
+
+
+def said(size: Size) -> str:
+    """A size as users write it.
+
+    >>> said("2*n+1")
+    '2n+1'
+    """
+    return str(size).replace("*", "")
 
 
 def letters_in(size: Size) -> list[str]:

@@ -281,7 +281,7 @@ def _proved(bound: Bound, node: Node, order: int) -> bool:
         if len(letters) > len(numbers):
             return False
         sizes = {letter: least + n for letter, n in zip(letters, numbers, strict=False)}
-        if not bound.fits(sizes):
+        if not bound.fits(sizes) or any(length(s, sizes) < 1 for own in named.values() for s in own.shape):
             continue
         generator = torch.Generator().manual_seed(numbers[0])
         held = {name: _held(named[name], prop, sizes, generator) for name, prop in asked if name in named}

@@ -45,8 +45,9 @@ PROPERTIES = (
 )
 
 _NAMED = re.compile(rf"(?:^|[\s,;])({PLACE})\s*[=:](?!=)\s*")
-_CONDITION = re.compile(r"(\w+)\s*(>=|<=|==|!=|>|<)\s*(\w+)")
-_INDEX = re.compile(rf"({PLACE})\s*=\s*index\s*<\s*(\w+)")
+_SUM = r"\w+(?:\s*[-+*]\s*\w+)*"
+_CONDITION = re.compile(rf"({_SUM})\s*(>=|<=|==|!=|>|<)\s*({_SUM})")
+_INDEX = re.compile(rf"({PLACE})\s*=\s*index\s*<\s*({_SUM})")
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _shape(name: str, text: str) -> str:
 def _property(name: str, text: str) -> str:
     """One property of the vocabulary; underscores and spaces stand for hyphens."""
     word = re.sub(r"[\s_]+", "-", re.sub(r"\s*<\s*", "<", text.strip()))
-    if word.lower() in PROPERTIES or re.fullmatch(r"index<\w+", word):
+    if word.lower() in PROPERTIES or re.fullmatch(r"index<\w+([-+*]\w+)*", word):
         return word if "<" in word else word.lower()
     raise OptionError(
         f"{name}={text.strip()}: no such property{nearest(word, PROPERTIES)}",

@@ -31,6 +31,7 @@ from .expr import Leaf, Node, number, permute, transpose
 from .identities import Identity, identities
 from .identities.proof import draw, fault, sizes_of
 from .identities.reading import NAMED, as_column
+from .lengths import said
 from .match import match
 from .options import nearest
 from .reading.code import read_code
@@ -210,7 +211,7 @@ def _bad_shapes(row: OwnRow) -> Iterator[str]:
                 (isinstance(size, int) and 1 <= size <= LARGEST_SIZE)
                 or (isinstance(size, str) and _NAME.fullmatch(size))
             ):
-                yield f"{str(size)[:40]!r} is no size; sizes are letters, or numbers up to {LARGEST_SIZE}"
+                yield f"{said(size)[:40]!r} is no size; sizes are letters, or numbers up to {LARGEST_SIZE}"
     if len({size for shape in row.shapes.values() for size in shape if isinstance(size, str)}) > MOST_LETTERS:
         yield f"more than {MOST_LETTERS} sizes"
     if row.wrt not in row.shapes:

@@ -21,6 +21,7 @@ from torch import Tensor
 from .autograd import copies, derivative_of, relative_error, squeezed
 from .calling import Running, call, replacements
 from .capture import Subject
+from .lengths import letters_of, solved
 from .shapes import Shapes
 from .terms import terms_of
 
@@ -251,9 +252,10 @@ def _quotient(k: float, text: str) -> str:
 
 def _scalars(question: Question, samples: Sequence[Sample]) -> Iterator[tuple[str, list[float]]]:
     """Scalars that are likely factors: sizes, scalar arguments, f itself, determinants, norms."""
-    for letter in dict.fromkeys(t for shape in question.shapes.of.values() for t in shape if isinstance(t, str)):
-        sizes = [{v: k for k, v in s.sizes.items()}.get(letter, 0) for s in samples]
-        yield letter, [float(size) for size in sizes]
+    shapes = question.shapes.of
+    numbers = [solved(shapes, {name: s.inputs[name].shape for name in shapes}) for s in samples]
+    for letter in letters_of(shapes):
+        yield letter, [float(sizes[letter]) for sizes in numbers]
     for name, shape in question.shapes.of.items():
         values = [s.inputs[name].double() for s in samples]
         if not shape:

@@ -10,6 +10,7 @@ matrices comes from their names first and from what the function does with them 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
 import re
@@ -38,7 +39,19 @@ from .inference import (
     open_dims,
     opened,
 )
-from .lengths import Size, affine, in_place, lengths, letters_of, parsed, parts, solved, with_letters
+from .lengths import (
+    Size,
+    affine,
+    in_place,
+    length,
+    lengths,
+    letters_in,
+    letters_of,
+    parsed,
+    said,
+    solved,
+    with_letters,
+)
 from .options import Options
 
 __all__ = ["Shape", "Shapes", "far_sizes", "find_shapes", "parse_shape", "shape_text", "sizes_for", "traced_sizes"]
@@ -148,16 +161,20 @@ def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
     """A size from 3 on for each letter, all different, different from draw to draw, honouring the conditions."""
     letters = letters_of(shapes.of)
     literals = {t for t in sizes_in(shapes.of) if isinstance(t, int)}
-    free = (s for s in itertools.count(3) if s not in literals)
-    pool = list(itertools.islice(free, 5 + max(0, len(letters) - 3)))
-    ordered = pool[::-1] if draw % 2 else pool
-    turn = draw % len(pool)
-    return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)
+    for least in LEAST:
+        free = (s for s in itertools.count(least) if s not in literals)
+        pool = list(itertools.islice(free, 5 + max(0, len(letters) - 3)))
+        ordered = pool[::-1] if draw % 2 else pool
+        turn = draw % len(pool)
+        with contextlib.suppress(OptionError):
+            return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)
+    raise OptionError(f"no sizes meet {', '.join(shapes.conditions)}")
 
 
 # sizes of the two traces: n, n-1, n-m, n+m, n m, n/m, … all grow by factors of their own
 TRACED = ((6, 7), (9, 16), (13, 19), (18, 22), (23, 26))
-ORDERS = 6  # of three sizes
+ORDERS, MOST_ORDERS = 6, 500  # of three sizes; tried where sums of letters may be equal
+LEAST = (3, 13, 40)  # the least of a draw, where conditions ask for large ones
 
 
 def traced_sizes(shapes: Shapes, turn: int) -> Iterator[dict[str, int]]:
@@ -170,10 +187,14 @@ def traced_sizes(shapes: Shapes, turn: int) -> Iterator[dict[str, int]]:
     more = zip(itertools.count(TRACED[-1][0] + 5, 5), itertools.count(TRACED[-1][1] + 6, 6), strict=False)
     pairs = (pair for pair in itertools.chain(TRACED, more) if all(abs(s - t) > 1 for s in pair for t in literals))
     pool = [pair[turn] for pair in itertools.islice(pairs, len(letters) + 3)]
-    orders = itertools.permutations(pool[: len(letters)])
-    choices = (assign(letters, [*order, *pool[len(letters) :]], shapes.conditions) for order in orders)
+    plain = all(size in letters for size in every if isinstance(size, str))
+    orders = itertools.permutations(pool[: len(letters)] if plain else pool, len(letters))
+    choices = (
+        assign(letters, [*order, *(s for s in pool if s not in order)], shapes.conditions)
+        for order in itertools.islice(orders, MOST_ORDERS)
+    )
     apart = (sizes for sizes in choices if len(set(lengths(every, sizes))) == len(every))
-    yield from itertools.islice(apart, ORDERS)
+    yield from itertools.islice(apart, ORDERS if plain else 4 * ORDERS)
 
 
 def far_sizes(shapes: Shapes, least: int, like: Mapping[str, int]) -> dict[str, int]:
@@ -184,27 +205,28 @@ def far_sizes(shapes: Shapes, least: int, like: Mapping[str, int]) -> dict[str, 
 
 def assign(letters: Sequence[str], pool: Sequence[int], conditions: Iterable[str]) -> dict[str, int]:
     """Different sizes from the pool for the letters, the first choice that meets the conditions."""
-    rules = [rule for rule in map(parse_condition, conditions) if set(rule[::2]) & set(letters)]
+    rules = [rule for rule in map(parse_condition, conditions) if {*letters_of({"": rule[::2]})} & {*letters}]
     if not rules:
         return dict(zip(letters, pool, strict=False))
     for choice in itertools.islice(itertools.permutations(pool, len(letters)), 100_000):
         sizes = dict(zip(letters, choice, strict=True))
-        if all(COMPARISONS[op](sizes.get(a, _number(a)), sizes.get(b, _number(b))) for a, op, b in rules):
+        if all(COMPARISONS[op](_number(a, sizes), _number(b, sizes)) for a, op, b in rules):
             return sizes
     raise OptionError(f"no sizes meet {', '.join(conditions)}")
 
 
-def parse_condition(text: str) -> tuple[str, str, str]:
+def parse_condition(text: str) -> tuple[Size, str, Size]:
     """ "m>n" -> ("m", ">", "n")."""
-    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|==|!=|>|<)\s*(\w+)\s*", text)
-    if match is None:
+    left, comparison, right = (*re.split("(>=|<=|==|!=|>|<)", text, maxsplit=1), "", "")[:3]
+    one, other = parsed(left), 0 if right.strip() == "0" else parsed(right)
+    if one is None or other is None:
         raise OptionError(f"can't read the size condition {text!r}", 'write it like "m>n"')
-    return match[1], match[2], match[3]
+    return one, comparison, other
 
 
-def _number(text: str) -> int:
-    """A number in a condition; a letter that no shape has makes no difference."""
-    return int(text) if text.isdigit() else 0
+def _number(size: Size, sizes: Mapping[str, int]) -> int:
+    """A size in a condition; a letter that no shape has makes no difference."""
+    return length(size, dict.fromkeys(letters_in(size), 0) | dict(sizes))
 
 
 def parse_shape(text: str, name: str) -> Shape:
@@ -226,16 +248,21 @@ def parse_shape(text: str, name: str) -> Shape:
     return tuple(sizes)
 
 
+def refuse_undetermined(of: Mapping[str, Shape]) -> None:
+    """OptionError for a letter that the sizes of tensors don't tell: x=m+n alone."""
+    letters = letters_of(of)
+    known = solved(of, {name: lengths(shape, dict.fromkeys(letters, 1)) for name, shape in of.items()})
+    for letter in letters:
+        if letter not in known:
+            sums = [said(size) for size in sizes_in(of) if letter in letters_in(size)]
+            raise OptionError(
+                f"{', '.join(sums)}: what {letter} is can't be told from that", f"write one letter for {sums[0]}"
+            )
+
+
 def positive(dims: Mapping[str, Shape]) -> list[str]:
-    """The conditions under which no size is below 1: m>n for m-n, n>2 for n-2."""
-    found = []
-    for size in sizes_in(dims):
-        letters, number = parts(size)
-        above = [letter for letter, count in letters if count > 0]
-        below = [letter for letter, count in letters if count < 0] or [str(-number)]
-        if above and (number < 0 or below[0].isidentifier()):
-            found += [f"{above[0]}>{least}" for least in below]
-    return found
+    """The conditions under which no size is below 1."""
+    return [f"{size}>=1" for size in sizes_in(dims) if isinstance(size, str) and "-" in size]
 
 
 def sizes_in(dims: Mapping[str, Shape]) -> list[Size]:
@@ -254,7 +281,7 @@ def annotated(text: str) -> Shape | None:
 
 def shape_text(shape: Shape) -> str:
     """("2*n", 1) -> "2n,1"; () -> "()"."""
-    return ",".join(map(str, shape)).replace("*", "") or "()"
+    return ",".join(map(said, shape)) or "()"
 
 
 def check_names(subject: Subject, options: Options) -> None:
@@ -359,6 +386,7 @@ def shapes_from(
     order = [*names, *(n for n in subject.reads if n not in names and n in outcome.dims)]
     kept = {n: t.detach().clone() for n, t in subject.reads.items() if n in order and not t.is_floating_point()}
     of = lettered(subject, {n: outcome.dims[n] for n in order})
+    refuse_undetermined(of)
     return Shapes(
         of=of,
         others=borrowed_notes(subject),

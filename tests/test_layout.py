@@ -20,8 +20,8 @@ errors cells places lengths options answers runs capture calling sampling
 nodes expr definite walk matrix_functions functions evaluate torch_rows trace canonical loops sizes
 matrix_rules property_rules named_rules term_rules slice_rules simplify differentiate
 differential notation writing summing blocks rendering kronecker entries entry_values printers sized clashes naming legend
-left_sides identities bound abstraction kinds twins match compositions state cuts watching patience containers hints inference
-shapes autograd terms regularity drawing verify domains asked remarks effects bounds tensor_forms entry_forms identified
+left_sides identities bound abstraction kinds twins match compositions state cuts watching patience containers hints messages
+inference shapes autograd terms regularity drawing verify domains asked remarks effects bounds tensor_forms entry_forms identified
 derivative trees reading
 own_rows row_files claims reasons conditions counterexamples far grading checking remembering typeset static browsing
 proving panel report magics

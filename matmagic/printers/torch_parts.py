@@ -81,12 +81,21 @@ def size_code(size: Size, shapes: Shapes) -> Piece:
 
 
 def _solved(letter: str, axes: Sequence[tuple[str, Size]]) -> Piece:
-    """A letter that only multiples of it give."""
+    """A letter that only multiples and sums of it give."""
+    plain = {own: text for text, own in axes}
     for text, own in axes:
         letters, number = parts(own)
-        if len(letters) == 1 and letters[0][0] == letter:
-            count, gap = letters[0][1], f"({text} {'-' if number > 0 else '+'} {abs(number)})"
-            return Piece(f"{gap if number else text} // {count}", PRODUCT)
+        counts = dict(letters)
+        others = [(plain.get(other, ""), count) for other, count in letters if other != letter]
+        if counts.get(letter, 0) > 0 and all(axis for axis, _ in others):
+            known = [*others, (str(abs(number)), 1 if number > 0 else -1)] if number else others
+            less = "".join(
+                f" {'-' if count > 0 else '+'} {'' if abs(count) == 1 else f'{abs(count)} * '}{axis}"
+                for axis, count in known
+            )
+            if counts[letter] == 1:
+                return Piece(text + less, SUM)
+            return Piece(f"{f'({text}{less})' if less else text} // {counts[letter]}", PRODUCT)
     raise ValueError(f"no argument has the size {letter}")
 
 
