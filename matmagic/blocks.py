@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .lengths import Size, plus
-from .notation import Blocks, Chain, Identity, Math, Num, Plus, Quotient, Rows, Times, Transpose, Unit, mapped
+from .notation import Blocks, Chain, Identity, Listed, Math, Num, Plus, Quotient, Rows, Times, Transpose, Unit, mapped
 from .writing import chain, transpose
 
 
@@ -54,7 +54,7 @@ def _below(parts: Sequence[Math]) -> Math | None:
     end: Size = at
     while end in groups:
         group = groups.pop(end)
-        if len({(one.count, one.size) for one in group}) > 1:
+        if len({(one.count, one.size) for one in group}) > 1 or any(isinstance(one.of, Listed) for one in group):
             return None
         blocks.append(group[0].of if len(group) == 1 else _blocks(Plus(tuple(one.of for one in group))))
         end, size = plus(end, group[0].count), group[0].size

@@ -55,12 +55,12 @@ from .tensor_forms import TOO_LONG, Equation, TensorForms
 from .trace import Trace, holds, leaf_values
 from .trees import Names, Piece, piece
 from .verify import Verdict, holds_at, verify
-from .walk import written_size
+from .walk import counts_of, written_size
 
 FAR = (24, 64, 2, 1)  # the least sizes at which f is tried beside the draws
 LARGEST_TREE = 200  # the size of an expression, shared parts written out, for which there is a tree of identities
 TINY = 1e-9  # a derivative on ordinary draws that may be rounding
-MULTIPLES = 0.2  # seconds for traces at even sizes, or multiples of three
+MULTIPLES = 0.5  # seconds for traces at even sizes, or multiples of three
 OTHER_SIZES = re.compile("at other sizes|at other values|meets one of size")
 MANY_CALLS, SLOW = 60, 0.03  # calls of f, and seconds, beyond which larger sizes are left out
 
@@ -134,11 +134,13 @@ class Check(Asked):
         if traced is not None or bounds or not OTHER_SIZES.search(limits[0].text):
             return self, traced, limits
         deadline = time.monotonic() + MULTIPLES
-        for shapes in itertools.takewhile(lambda _: time.monotonic() < deadline, self.shapes.multiples()):
+        for shapes, letter, times in itertools.takewhile(
+            lambda _: time.monotonic() < deadline, self.shapes.multiples()
+        ):
             other = replace(self, shapes=shapes, refused={})
             with suppress(MatmagicError):
                 found, said = other.trace()
-                if found is not None:
+                if found is not None and not all(n % times == 0 for n in counts_of(found.node, letter)):
                     only = f"for these sizes only; for others it is not followed: {limits[0].text}"
                     return other, found, [*said, Note("warning", only)]
         return self, traced, limits

@@ -230,15 +230,13 @@ def _differs_beyond(grading: _Grading) -> Grade:
 
 def _samples(grading: _Grading, inputs: Sequence[Mapping[str, Tensor]]) -> list[Sample]:
     """The claim and the derivative on each draw."""
-    letters = grading.question.shapes.of
     samples = []
     for at in inputs:
-        sizes = {
-            s: said(t)
-            for n, shape in letters.items()
-            for s, t in zip(at[n].shape, shape, strict=True)
-            if isinstance(t, str)
-        }
+        named: dict[int, set[str]] = {}
+        for name, shape in grading.question.shapes.of.items():
+            for number, size in zip(at[name].shape, shape, strict=True):
+                named.setdefault(number, set()).update([said(size)])
+        sizes = {number: names.pop() for number, names in named.items() if len(names) == 1}
         samples.append(Sample(at, grading.found(at), grading.question.truth(at), sizes))
     return samples
 

@@ -27,7 +27,7 @@ from .calling import call, followed, needs_graph, validated
 from .capture import Subject
 from .errors import OptionError, ResultError
 from .hints import about_dtype, explained, raised_in
-from .lengths import Size, in_place, length, lengths, letters_in, letters_of, parts
+from .lengths import Size, in_place, length, lengths, letters_in, letters_of, parts, reduced
 from .messages import suggestions
 from .patience import Patience
 from .sampling import SQUARE, sample, words
@@ -37,14 +37,14 @@ Shape = tuple[Size, ...]
 Dims = dict[str, Shape]
 Assign = Callable[[Sequence[str], Sequence[int]], dict[str, int]]
 
-FIRST = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, *range(67, 120, 2))
+FIRST = tuple(range(5, 250, 8))  # none is half of another, or a sum of two, or near one
 SECOND = (4, 3, 6, 8, 9, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, *range(66, 120, 2))
 NEEDS_RANK = re.compile("singular|positive-definite")  # what torch says of XᵀX with more columns than rows
 SECONDS = 0.3
 RUNS = 400
 LARGEST = 1000  # that is tried for a letter, or a sum of them
 SPARE = 4  # sizes that may be fixed ones
-TRIES = 24  # for one choice of kinds
+TRIES = 60  # for one choice of kinds
 MOST_LABELS, ANY_LABELS = 40, 4  # below which a bound of labels is looked for; where there is none
 
 BIASES, WEIGHTS = words("b b0 bias intercept"), words("w theta beta weight weights coef θ β")
@@ -71,6 +71,7 @@ class Outcome:
     met: frozenset[str] = frozenset()  # tensors from outside that f read
     fragile: bool = False  # whether other sizes for those could crash torch
     rows: str = ""  # a vector that is added to every row of a matrix
+    uneven: str = ""  # an axis that would have to be cut into equal parts
     asked: Mapping[str, str] = field(default_factory=dict)  # what torch asks of an argument's values
 
     @property
@@ -109,7 +110,7 @@ class Search:
         used = {t for shape in dims.values() for t in shape if isinstance(t, int)}
         sizes = self.assign(letters_of(dims), [s for s in pool if s not in used])
         shapes = {n: lengths(shape, sizes) for n, shape in dims.items()}
-        if any(not 1 <= size <= LARGEST for shape in shapes.values() for size in shape if size not in used):
+        if any(size < 1 or (size > LARGEST and size not in used) for shape in shapes.values() for size in shape):
             return Outcome(dims, ValueError(f"a size below 1, or above {LARGEST}")), sizes
         outcome = self.run_values({n: self.trial(n, shape) for n, shape in shapes.items()})
         while self.learn(outcome):
@@ -156,6 +157,7 @@ class Search:
             met,
             self.fragile,
             watching.rows,
+            watching.uneven,
             watching.asked(str(error)),
         )
 
@@ -280,15 +282,19 @@ def _squared(dims: Dims, own: Mapping[str, int] | None) -> Dims:
 
 
 def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcome:
-    """Depth first over what torch's messages suggest; the first failure where nothing runs."""
+    """Depth first over what torch's messages suggest; the first failure where nothing runs.
+
+    Sums of letters may fit where others are more general: what has more letters is then looked for.
+    """
     stack: list[Dims] = [dims]
     seen: set[object] = set()
     first: Outcome | None = None
+    best: Outcome | None = None
     tries = TRIES + len(letters_of(dims))
     while stack and len(seen) < tries and (search.left() or first is None):
         dims = stack.pop()
         key = tuple(dims.items())
-        if key in seen:
+        if key in seen or (best and best.good and _generality(dims) <= _generality(best.dims)):
             continue
         seen.add(key)
         plain = all(t == 1 or t in letters_in(t) for shape in dims.values() for t in shape)
@@ -301,15 +307,28 @@ def _settle(search: Search, dims: Dims, own: Mapping[str, int] | None) -> Outcom
         if outcome.error is None:
             turned, turned_sizes = search.run(dims, FIRST[: len(letters_of(dims)) + SPARE][::-1])
             if not isinstance(turned.error, IndexError):
-                return outcome
+                if plain:
+                    return outcome
+                best = outcome if best is None or outcome.good else best
+                stack.append(reduced(dims))
+                continue
             outcome, sizes = turned, turned_sizes  # labels, or a loop, over a size that another one has to reach
         first = first or outcome
         said = str(outcome.error).partition(", but found invalid values")[0]  # without the numbers in a tensor
         named = {size: length(size, sizes) for shape in dims.values() for size in shape if isinstance(size, str)}
-        steps = [_joined(dims, a, b, own) for a, b in suggestions(said, {**named, **sizes})]
-        stack.extend(step for step in reversed(steps[:8]) if step is not None)
-    assert first is not None
-    return first
+        likely = [step for text in (outcome.uneven, said) for step in suggestions(text, {**named, **sizes})]
+        steps = [_joined(dims, a, b, own) for a, b in likely]
+        stack.extend(step for step in reversed(steps[:12]) if step is not None)
+    found = best or first
+    assert found is not None
+    return found
+
+
+def _generality(dims: Dims) -> tuple[int, int, int]:
+    """Grows with the number of letters, then falls with that of numbers, which steps only make more, and with multiples."""
+    numbers = [size for shape in dims.values() for size in shape if isinstance(size, int) and size > 1]
+    multiples = [count for shape in dims.values() for size in shape for _, count in parts(size)[0]]
+    return len(letters_of(dims)), -len(numbers), -sum(multiples)
 
 
 def _joined(dims: Dims, a: Size, b: Size, own: Mapping[str, int] | None) -> Dims | None:

@@ -5,6 +5,7 @@ Sums are written in one way (letters sorted, the number last), so that equal len
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -57,7 +58,7 @@ def parsed(text: str) -> Size | None:
     ('2*n', 'n+1', 'm+n-1', 3, None, None, None, None)
     """
     line = re.sub(r"\s*([-+*])\s*", r"\1", text.strip())
-    if not re.fullmatch(rf"({_TERM})([+-]({_TERM}))*", line) or not line.isprintable():
+    if not re.fullmatch(rf"-?({_TERM})([+-]({_TERM}))*", line) or not line.isprintable():
         return None
     if re.search(r"(?<!\w)(0\d*\*?[^\W\d]|\d+(_|[eE]\d))", line):  # 0n, 1_000 and 1e3 are no multiples
         return None
@@ -107,10 +108,11 @@ def lengths(shape: Iterable[Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
 def said(size: Size) -> str:
     """A size as users write it.
 
-    >>> said("2*n+1")
-    '2n+1'
+    >>> said("2*n+1"), said("-m+n")
+    ('2n+1', 'n-m')
     """
-    return str(size).replace("*", "")
+    terms = re.findall(r"[+-]?[^-+]+", str(size).replace("*", ""))
+    return "".join(sorted(terms, key=lambda term: term.startswith("-"))).removeprefix("+")
 
 
 def letters_in(size: Size) -> list[str]:
@@ -138,6 +140,26 @@ def in_place(shapes: Mapping[str, Iterable[Size]], old: str, new: Size) -> dict[
         return new if letter == old else letter
 
     return {name: tuple(with_letters(size, put) for size in shape) for name, shape in shapes.items()}
+
+
+def reduced(shapes: Mapping[str, Iterable[Size]]) -> dict[str, tuple[Size, ...]]:
+    """The shapes with m in place of 2 m where all sizes have an even number of m.
+
+    >>> reduced({"x": ("2*m",), "A": ("n", "6*m+1")})
+    {'x': ('m',), 'A': ('n', '3*m+1')}
+    """
+    sums = {size: parts(size) for shape in shapes.values() for size in shape if isinstance(size, str)}
+    common: dict[str, int] = {}
+    for letters, _ in sums.values():
+        common |= {letter: math.gcd(common.get(letter, 0), count) for letter, count in letters}
+    smaller = {
+        size: affine({own: count // common[own] for own, count in letters}, number)
+        for size, (letters, number) in sums.items()
+    }
+    return {
+        name: tuple(smaller[size] if isinstance(size, str) else size for size in shape)
+        for name, shape in shapes.items()
+    }
 
 
 def solved(shapes: Mapping[str, Iterable[Size]], found: Mapping[str, Sequence[int]]) -> dict[str, int]:

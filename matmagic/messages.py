@@ -15,8 +15,10 @@ from .lengths import Size, affine, letters_in, plus
 Step = tuple[str, Size]  # a letter, and what it has to be
 Named = Mapping[int, str]  # sizes by their numbers
 
-MANY = 8  # letters, above which no sums of two are looked for
-GAPS = range(-2, 3)
+MANY = {2: 16, 3: 8}  # letters, above which no sums of two, of three, are looked for
+FEW = 8  # pieces
+SHORT = 2  # n+1, 2n, m+n
+GAPS, LONG_GAPS = range(-2, 3), range(-5, 6)
 COUNTS = {1: ((1,), (2,), (3,), (4,)), 2: ((1, 1), (2, 1), (1, 2), (2, 2)), 3: ((1, 1, 1),)}
 
 
@@ -62,7 +64,7 @@ def _unpacked(found: re.Match[str], named: Named) -> list[Step]:
 
 def _uneven(found: re.Match[str], named: Named) -> list[Step]:
     numbers = _numbers(found.string)
-    counts = [n for n in numbers if n not in named and 2 <= n <= MANY] or [2]
+    counts = [n for n in numbers if n not in named and 2 <= n <= FEW] or [2]
     return [_times(named[n], count) for count in counts for n in numbers if n in named]
 
 
@@ -78,15 +80,21 @@ def _trailing(found: re.Match[str], named: Named) -> list[Step]:
     return [(named[a], named.get(b, b)) for a, b in unequal]
 
 
+def _parts(found: re.Match[str], named: Named) -> list[Step]:
+    return [_times(named[int(found[1])], int(found[2]))] if int(found[1]) in named else []
+
+
 MESSAGES: dict[str, Callable[[re.Match[str], Named], list[Step]]] = {
     r"index (-?\d+) is out of bounds for dimension \d+ with size (\d+)": _beyond,
     r"Target (\d+) is out of bounds": _label,
     r"unpack \(expected (\d+)(?:, got (\d+))?\)": _unpacked,
+    r"size (\d+) in (\d+) equal parts": _parts,
     r"must be even|divisible": _uneven,
     r"shape '\[([-\d, ]+)\]' is invalid for input of size (\d+)": _reshaped,
     r"shape \[\*, ([\d, ]+)\], but got input of size ?\[([\d, ]+)\]": _trailing,
 }
 PRODUCTS = re.compile(r"\(\d+x(\d+) and (\d+)x\d+\)|mat \(\d+x(\d+)\), vec \((\d+)\)")
+OF_RANKS = re.compile(r"number of (dimensions|subscripts)|at least \d-?D")
 ALIKE = re.compile(r"should match|must match|same size|same shape|for each")
 
 
@@ -94,6 +102,8 @@ ALIKE = re.compile(r"should match|must match|same size|same shape|for each")
 
 
 def _unequal(message: str, named: Named) -> list[Step]:
+    if OF_RANKS.search(message):
+        return []
     numbers = _numbers(message)
     product = PRODUCTS.search(message)
     inner = [int(n) for n in product.groups() if n] if product else []
@@ -135,35 +145,38 @@ def _made(numbers: Sequence[int], named: Named) -> list[Step]:
     ]
     even = [_times(name, 2) for name, met in halves if len(met) == 2]
     odd = [_times(name, 2) for name, met in halves if len(met) == 1 and met & {*new}]
+    odd += [_times(name, k) for name, size in letters.items() for k in (3, 4) if -(-size // k) in new]
     sums = [
-        (name, made)
+        (length, (name, made))
         for name in (named[n] for n in numbers if n in named)
-        for made in _sums(new, {own: size for own, size in letters.items() if own != name})
+        for length, made in _sums(new, {own: size for own, size in letters.items() if own != name})
     ]
-    return [*even, *sums, *_apart(new, letters), *odd]
+    short, long = ([step for length, step in sums if (length <= SHORT) is first] for first in (True, False))
+    return [*even, *short, *_apart(numbers, letters, named), *odd, *long]
 
 
-def _apart(numbers: Sequence[int], letters: Mapping[str, int]) -> list[Step]:
-    """Two letters that differ by a number: x without its last entry, and y with one more."""
-    ends = [[(name, n - size) for name, size in letters.items() if n != size and n - size in GAPS] for n in numbers]
-    return [
-        (a, plus(b, there - here))
-        for one, other in itertools.combinations(ends, 2)
-        for a, here in one
-        for b, there in other
-        if a != b
-    ]
+def _apart(numbers: Sequence[int], letters: Mapping[str, int], named: Named) -> list[Step]:
+    """A letter that differs from another size by a number: x without its last entry, and y with one more."""
+    new = [n for n in numbers if n not in named]
+    ends = [(n, name, n - size) for n in new for name, size in letters.items() if n - size in GAPS]
+    found: list[Step] = []
+    for (n, a, here), (other, b, there) in itertools.combinations(ends, 2):
+        found += [(a, plus(b, there - here))] if n != other and a != b else []
+    for n, name, gap in ends:
+        whole = [named.get(other, other) for other in numbers if other != n and named.get(other) != name]
+        found += [(name, plus(size, -gap)) for size in whole if isinstance(size, str) or size > gap + 1]
+    return found
 
 
-def _sums(totals: Sequence[int], letters: Mapping[str, int]) -> list[Size]:
-    """Sums of multiples of some letters, and a small number, that come to one of these totals; the shortest first."""
+def _sums(totals: Sequence[int], letters: Mapping[str, int]) -> list[tuple[int, Size]]:
+    """Sums of multiples of some letters, and a small number, that come to one of these totals: the shortest, with lengths."""
     found = [
         (sum(times) + abs(more), affine(dict(zip(names, times, strict=True)), more))
         for number, choices in COUNTS.items()
-        if number == 1 or len(letters) <= MANY
+        if number == 1 or len(letters) <= MANY[number]
         for names in itertools.combinations(letters, number)
         for times in choices
-        for more in GAPS
+        for more in (LONG_GAPS if times == (1,) else GAPS)
         if sum(k * letters[n] for k, n in zip(times, names, strict=True)) + more in totals
     ]
-    return [size for _, size in sorted(found, key=lambda one: one[0])[:6]]
+    return sorted(found, key=lambda one: one[0])[:6]

@@ -144,7 +144,7 @@ def _by_name(text: str, option: str, example: str) -> dict[str, str]:
 
 def _shape(name: str, text: str) -> str:
     """One shape in the form 'n,1'; brackets and spaces are optional."""
-    inner = re.sub(r"^[(\[]|[)\]]$", "", text.strip()).strip()
+    inner = re.sub(r"\s*([-+*])\s*", r"\1", re.sub(r"^[(\[]|[)\]]$", "", text.strip()).strip())
     sizes = [size for size in re.split(r"[\s,]+", inner) if size]
     for size in sizes:
         if parsed(size) is None:

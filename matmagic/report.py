@@ -152,10 +152,13 @@ def check(subject: Subject, options: Options) -> Report:
         question = Check(subject, shapes, {**options.assume, **assumed}, options)
         with question.explained():
             question.confirm_backward_style()
+            at_all_sizes = question
             question, traced, limits = question.traceable()
             statement, derivatives, failed = _found(question, traced)
             limits += failed
             claims = question.grades(derivatives)
+            if claims and question is not at_all_sizes:
+                claims = at_all_sizes.grades(at_all_sizes.derivatives(None))
             notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
             if options.remember is not None:
                 notes += tuple(remembered(options.remember, question, traced, derivatives, claims))

@@ -10,7 +10,6 @@ matrices comes from their names first and from what the function does with them 
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import itertools
 import re
@@ -27,6 +26,7 @@ from .containers import dict_asked, tuple_asked
 from .errors import OptionError, ShapeError
 from .hints import explained
 from .inference import (
+    LARGEST,
     Dims,
     Outcome,
     Search,
@@ -81,13 +81,13 @@ class Shapes:
         """What a user should know of them."""
         return (assumed_note(self.source, self.of, self.inferred), *self.others) if self.inferred else self.others
 
-    def multiples(self) -> Iterator[Shapes]:
+    def multiples(self) -> Iterator[tuple[Shapes, str, int]]:
         """The same with twice, three times, four times a letter in place of one: for what a function halves."""
         said = letters_of({name: shape for name, shape in self.of.items() if name not in self.inferred})
         own = solved({n: self.of[n] for n in self.values}, {n: v.shape for n, v in self.values.items()})
         for times, letter in itertools.product((2, 3, 4), letters_of(self.of)):
             if letter not in said and own.get(letter, 0) % times == 0:
-                yield replace(self, of=in_place(self.of, letter, affine({letter: times}, 0)))
+                yield replace(self, of=in_place(self.of, letter, affine({letter: times}, 0))), letter, times
 
 
 def find_shapes(subject: Subject, options: Options) -> Shapes:
@@ -161,20 +161,17 @@ def sizes_for(shapes: Shapes, draw: int) -> dict[str, int]:
     """A size from 3 on for each letter, all different, different from draw to draw, honouring the conditions."""
     letters = letters_of(shapes.of)
     literals = {t for t in sizes_in(shapes.of) if isinstance(t, int)}
-    for least in LEAST:
-        free = (s for s in itertools.count(least) if s not in literals)
-        pool = list(itertools.islice(free, 5 + max(0, len(letters) - 3)))
-        ordered = pool[::-1] if draw % 2 else pool
-        turn = draw % len(pool)
-        with contextlib.suppress(OptionError):
-            return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)
-    raise OptionError(f"no sizes meet {', '.join(shapes.conditions)}")
+    free = (s for s in itertools.count(3) if s not in literals)
+    pool = list(itertools.islice(free, 5 + max(0, len(letters) - 3)))
+    ordered = pool[::-1] if draw % 2 else pool
+    turn = draw % len(pool)
+    return assign(letters, ordered[turn:] + ordered[:turn], shapes.conditions)
 
 
 # sizes of the two traces: n, n-1, n-m, n+m, n m, n/m, … all grow by factors of their own
 TRACED = ((6, 7), (9, 16), (13, 19), (18, 22), (23, 26))
 ORDERS, MOST_ORDERS = 6, 500  # of three sizes; tried where sums of letters may be equal
-LEAST = (3, 13, 40)  # the least of a draw, where conditions ask for large ones
+SHIFTS = (0, 10, 40, 150)  # where conditions ask for larger sizes
 
 
 def traced_sizes(shapes: Shapes, turn: int) -> Iterator[dict[str, int]]:
@@ -208,7 +205,9 @@ def assign(letters: Sequence[str], pool: Sequence[int], conditions: Iterable[str
     rules = [rule for rule in map(parse_condition, conditions) if {*letters_of({"": rule[::2]})} & {*letters}]
     if not rules:
         return dict(zip(letters, pool, strict=False))
-    for choice in itertools.islice(itertools.permutations(pool, len(letters)), 100_000):
+    shifted = ([size + more for size in pool] for more in SHIFTS)
+    choices = (itertools.islice(itertools.permutations(own, len(letters)), 100_000) for own in shifted)
+    for choice in itertools.chain.from_iterable(choices):
         sizes = dict(zip(letters, choice, strict=True))
         if all(COMPARISONS[op](_number(a, sizes), _number(b, sizes)) for a, op, b in rules):
             return sizes
@@ -240,6 +239,11 @@ def parse_shape(text: str, name: str) -> Shape:
         inside = inside[1:-1]
     tokens = [t.strip() for t in inside.rstrip(",").split(",")] if inside.strip() else []
     sizes = [size for size in map(parsed, tokens) if size is not None]
+    large = [
+        size for size in sizes if isinstance(size, str) and length(size, dict.fromkeys(letters_in(size), 1)) > LARGEST
+    ]
+    if large:
+        raise OptionError(f"the size {said(large[0])} of {name} is too large to check at", f"sums go up to n+{LARGEST}")
     if len(sizes) < len(tokens):
         raise OptionError(
             f"can't read the shape {text!r} of {name}",

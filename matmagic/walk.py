@@ -31,6 +31,7 @@ from .expr import (
     size_of,
 )
 from .lengths import Size, letters_in, with_letters
+from .lengths import parts as size_parts
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -131,6 +132,12 @@ def size_letters(node: Node) -> list[str]:
         for size in _sizes_in(part):
             letters.update(dict.fromkeys(letters_in(size)))
     return list(letters)
+
+
+def counts_of(node: Node, letter: str) -> list[int]:
+    """How often a letter is in each size of an expression that has it: 2 in 2 n + 1."""
+    sizes = (size for part in ordered(node) for size in _sizes_in(part))
+    return [count for size in sizes for own, count in size_parts(size)[0] if own == letter]
 
 
 def _sizes_in(part: Node) -> tuple[Size, ...]:

@@ -67,6 +67,7 @@ class Watching(Running):
         self.last: frozenset[str] = frozenset()  # the arguments in the last call
         self.declared: frozenset[str] = frozenset()  # arguments of which a property is known
         self.rows = ""  # a vector that is added to every row of a matrix
+        self.uneven = ""  # the first axis that was cut into parts of which the last is shorter
         self.fragile = False  # whether functions private to torch are called, which may not check sizes
 
     def replaced(self, value: Any) -> Any:
@@ -93,6 +94,8 @@ class Watching(Running):
         except Exception as error:
             self.labels |= self.indices(tensors, origins, str(error))
             raise
+        if name in ("chunk", "tensor_split") and not self.uneven:
+            self.uneven = self.parts(*args, **kwargs)
         for tensor in _tensors(result):
             self.alive.append(tensor)
             self.sources[id(tensor)] = everything
@@ -145,6 +148,12 @@ class Watching(Running):
         """The name of an argument that is a vector as long as the rows of the matrix: the b of X W + b."""
         along = matrix.ndim == 2 and vector.ndim == 1 and matrix.shape[1] == vector.shape[0]
         return self.names.get(id(vector), "") if along else ""
+
+    @staticmethod
+    def parts(tensor: Tensor, count: Any, dim: int = 0) -> str:
+        """Which axis is not a multiple of the number of parts."""
+        size = tensor.shape[dim]
+        return f"an axis of size {size} in {count} equal parts" if isinstance(count, int) and size % count else ""
 
     @staticmethod
     def indices(tensors: list[Tensor], origins: list[frozenset[str]], message: str) -> frozenset[str]:

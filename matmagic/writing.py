@@ -172,8 +172,9 @@ def is_ones(math: Math) -> bool:
 
 
 def transposes(math: Math) -> int:
-    """How many transposes are written in a formula."""
-    return sum(isinstance(piece, Transpose) for piece in pieces(math))
+    """How many transposes are written in a formula; columns X_{:,1:n} are the transpose of rows of Xᵀ, without a mark."""
+    turned = [piece.of for piece in pieces(math) if isinstance(piece, Transpose)]
+    return len(turned) - 2 * sum(isinstance(of, Rows) and isinstance(of.of, Transpose) for of in turned)
 
 
 def _bare(math: Math) -> Math:

@@ -320,6 +320,22 @@ FOUND: dict[str, Any] = {  # source, shapes, assumptions, order
         "d2: n",
         {},
     ),
+    "a block of blocks beside a vector": (
+        """def f(B, C, z, Y):
+    z1 = C
+    h = F.relu(B @ B.T @ torch.einsum('ji,j', C, z) + z)
+    rolled, soft = torch.roll(z1 * z1.detach() @ h, 1), torch.softmax(B @ (Y.T @ B[1]) / Y.shape[0] ** 0.5, 0)
+    return torch.stack([rolled, soft], dim=1).max(1).values""",
+        "B: n m, C: n n, z: n, Y: m m",
+        {"Y": "symmetric"},
+    ),
+    "lengths that blocks leave open": (
+        """def f(u, C):
+    h = torch.addmv(u, torch.tanh(C), u.pow(3)) / u.norm()
+    return torch.cat([h[1:], h[:1]])""",
+        "u: m, C: m m",
+        {"C": "symmetric"},
+    ),
     "exponentials beyond what floats hold": (
         """def f(B, A, z, C, labels):
     entropies = F.cross_entropy(C.T, labels, reduction='none')

@@ -70,6 +70,15 @@ INFERRED = [
     ("x", "x[::2] @ x[1::2]", "x=2n"),
     ("W, V, x", "V @ F.glu(W @ x, 0)", "W=2n,m V=k,n x=m"),
     ("x, a", "a @ x.view(-1, 3).norm(dim=1)", "x=3n a=n"),
+    ("h, x, W", "torch.sigmoid(torch.stack((W @ torch.cat([x, h])).chunk(2))[0]) @ h", "h=n x=m W=2n,m+n"),
+    ("x, h, c, W, b", "sum(g @ c for g in (W @ torch.cat([x, h]) + b).chunk(4))", "x=n h=m c=k W=4k,m+n b=4k"),
+    ("x, We, Wd, e", "Wd @ ((We @ x).chunk(2)[0] + (We @ x).chunk(2)[1].exp() * e) - x", "x=n We=2m,n Wd=n,m e=m"),
+    ("X, W, E", "((X @ W).chunk(2, 1)[0] + (X @ W).chunk(2, 1)[1] * E).sum()", "X=n,m W=m,2k E=n,k"),
+    ("X, Win, Wout", "F.glu(X @ Win) @ Wout", "X=n,m Win=m,2k Wout=k,p"),
+    ("X, W, q", "torch.stack((X @ W).chunk(2, 1)) @ q", "X=n,m W=m,2k q=k"),
+    ("x, w", "F.pad(x, (2, 3)) @ w", "x=n w=n+5"),
+    ("a, b, c, x", "(torch.diag(a, -1) + torch.diag(b) + torch.diag(c, 1)) @ x", "a=n b=n+1 c=n x=n+1"),
+    ("X, Y, W, y", "F.cross_entropy(torch.cat([X, Y], 1) @ W, y)", "X=n,m Y=n,k W=k+m,p y=n"),
 ]
 
 
@@ -132,6 +141,35 @@ def test_broadcasting_is_said() -> None:
 def test_annotations_come_before_the_notebook() -> None:
     cell = "def f(x: 'd', A: 'd d'): return x @ A @ x"
     assert found(cell, "x = torch.randn(3, 1); A = torch.randn(3, 3)") == "x=d A=d,d"
+
+
+PARTLY = [
+    ("W, x", "W @ torch.cat([x, torch.ones(1)])", "W=m,n+1", "W=m,n+1 x=n"),
+    ("W, x", "W @ torch.cat([x, torch.ones(1)])", "W=m,n", "W=m,n x=n-1"),
+    ("W, x", "W @ torch.cat([x, torch.ones(1)])", "W=3,4", "W=3,4 x=3"),
+    ("x, y", "torch.diff(x) @ y", "y=n", "x=n+1 y=n"),
+    ("x, y", "x[: len(x) - len(y)].sum() * y.sum()", "x=m+n y=n", "x=m+n y=n"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "body", "given", "expected"), PARTLY)
+def test_what_is_given_makes_the_rest(arguments: str, body: str, given: str, expected: str) -> None:
+    cell = f"def f({arguments}):\n    return {body}"
+    assert found(cell, shapes=dict(part.split("=") for part in given.split())) == expected
+
+
+REFUSED = [
+    ("x=m+n", "m+n: what m is can't be told from that"),
+    ("x=20000n", "the size 20000n of x is too large"),
+    ("x=n²", "can't read the shape"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED)
+def test_sizes_that_are_refused(given: str, message: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        found("def f(x): return x.sum()", shapes=dict(part.split("=") for part in given.split()))
+    assert message in str(caught.value)
 
 
 def test_options_come_before_annotations_and_may_be_partial() -> None:

@@ -81,6 +81,7 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
     ast.MatMult: operator.matmul,
     ast.Pow: operator.pow,
     ast.USub: operator.neg,

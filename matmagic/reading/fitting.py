@@ -29,6 +29,7 @@ class Fitting:
     one: int = 1
     scalar: Shape = field(default=(1, 1))
     products: list[tuple[Dim, Dim, Dim]] = field(default_factory=list)  # lengths, and what they are products of
+    sums: list[tuple[Dim, list[Dim]]] = field(default_factory=list)  # of blocks, and the lengths of those
     stacked: list[Shape] = field(default_factory=list)  # what vec was taken of
     guesses: list[Shape] = field(default_factory=list)  # square if nothing else is said: triu(𝟏 𝟏ᵀ)
     least: list[tuple[Dim, int]] = field(default_factory=list)  # no longer than needed, likewise: I_{2:n,:} is n × n
@@ -70,11 +71,18 @@ class Fitting:
         self.settle()
         return self.found(whole)
 
+    def added(self, parts: list[Dim]) -> Dim:
+        """The length of blocks one after the other."""
+        whole = Unknown()
+        self.sums.append((whole, parts))
+        self.settle()
+        return self.found(whole)
+
     def settle(self) -> None:
-        """Find lengths from those of Kronecker products: two of a · b = c give the third."""
+        """Find lengths from those of Kronecker products, two of a · b = c give the third, and from those of blocks."""
         changed = True
         while changed:
-            changed = False
+            changed = any(self.solved(whole, parts) for whole, parts in self.sums)
             for whole, *factors in self.products:
                 c, a, b = (self.found(d) for d in (whole, *factors))
                 if isinstance(c, Unknown):
@@ -91,6 +99,18 @@ class Fitting:
                     if not known or c % known:
                         raise Misfit(f"a Kronecker product with a side of {c} and a factor with one of {known}")
                     other.same, changed = c // known, True
+
+    def solved(self, whole: Dim, parts: list[Dim]) -> bool:
+        """Whether the one unknown length among those of blocks and of the whole is found now."""
+        total, *own = (self.found(dim) for dim in (whole, *parts))
+        known = sum(dim for dim in own if isinstance(dim, int))
+        unknown = [dim for dim in (total, *own) if isinstance(dim, Unknown)]
+        if isinstance(total, int) and (total < known if unknown else total != known):
+            raise Misfit(f"blocks of {known} rows or columns in place of {total}")
+        if len(unknown) != 1:
+            return False
+        unknown[0].same = known if isinstance(total, Unknown) else total - known
+        return True
 
     def guess(self) -> None:
         """What nothing else says: (A ⊗ B) vec(X) is vec(B X Aᵀ), I_{2:n,:} is n × n, triu(𝟏 𝟏ᵀ) is square."""

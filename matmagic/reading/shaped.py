@@ -98,18 +98,18 @@ class Shaped(Fitting):
         if all(len(row) == 1 for row in rows):
             for (shape,) in rows[1:]:
                 self.need(self.unify(rows[0][0][1], shape[1]), "a block as wide as those above it", shape)
-        widths = {sum(self.number(shape[1]) for shape in row) for row in rows}
-        if len(widths) > 1:
+        width, *others = (self.added([shape[1] for shape in row]) for row in rows)
+        if not all(self.unify(width, other) for other in others):
             raise Misfit("a matrix has rows of one length")
-        return sum(self.number(row[0][0]) for row in rows), widths.pop()
+        return self.added([row[0][0] for row in rows]), width
 
     def rows_of(self, part: Part) -> list[tuple[Part, ...]]:
         """What a list holds, row by row; [a, b] of numbers is a column, [A, B] of matrices has them side by side."""
-        if any(row.kind == "list" for row in part.parts):
-            return [row.parts if row.kind == "list" else (row,) for row in part.parts]
-        if part.value == "," and not all(self.is_scalar(self.shape(entry)) for entry in part.parts):
-            return [part.parts]
-        return [(entry,) for entry in part.parts]
+        in_rows = [entry.kind == "list" and entry.value == "," for entry in part.parts]
+        if part.value == "," and not all(in_rows):
+            numbers = all(self.is_scalar(self.shape(entry)) for entry in part.parts)
+            return [(entry,) for entry in part.parts] if numbers else [part.parts]
+        return [entry.parts if is_row else (entry,) for entry, is_row in zip(part.parts, in_rows, strict=True)]
 
     def count(self, part: Part) -> int:
         """A size or number as a number."""
