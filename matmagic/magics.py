@@ -63,7 +63,7 @@ class GradcheckMagics(Magics):
     @magic_arguments()
     @argument("name", nargs="?", help="a function that exists already")
     @argument("-w", "--wrt", action="append", default=[], help="variables to differentiate by: -w x,A")
-    @argument("-s", "--shapes", action="append", default=[], help='shapes of arguments: -s "x=n,1 A=n,n t=()"')
+    @argument("-s", "--shapes", action="append", default=[], help='shapes of arguments: -s "x=n,1 A=n,2n t=()"')
     @argument("-a", "--assume", action="append", default=[], help='properties, sizes: -a "A=symmetric m>n"')
     @argument("-o", "--order", type=int, default=1, help="2 for the Hessian")
     @argument(
