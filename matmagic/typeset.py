@@ -48,6 +48,7 @@ _SPACING = (  # what TeX does by itself
     (r"(\\nabla(?:\^\{?2\}?)?)_(\w|\{[^{}]*\}) *(?=[A-Za-z\\])", r"\1_{\\!\2}\\,"),
     (r"(?<!\\left)\\lVert((?:(?!\\[lr]Vert).)*)(?<!\\right)\\rVert", r"\\left\\lVert\1\\right\\rVert"),
     (r"\\partial (?=[A-Za-z\\])", r"\\partial\\! "),
+    (r"(\\begin\{bmatrix\}(?:(?!\\begin|\\end).)*\\end\{bmatrix\})(?=[\^_])", r"{\1}"),  # the mark is the matrix's
 )
 _NAMED_OPERATOR = re.compile(  # det in det X, but not the base of max with a subscript
     r"(?<!<munder>)(?<!<munderover>)(?<!<msub>)(?<!<msup>)(?<!<msubsup>)(<mo[^>]*>[a-z]{2,}</mo>)(?=<m[is])"

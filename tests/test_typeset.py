@@ -61,6 +61,7 @@ def test_every_allowed_environment_is_drawn(name: str) -> None:
         r"\begin{cases} 1 & x > 0 \\ 0 & \text{otherwise} \end{cases}",
         r"\sum_{i=1}^{n} x_{i}^{2}",
         r"\mathrm{loss\_2}",
+        r"(A x) \begin{bmatrix} h \\ x \end{bmatrix}^{\top}",
         "θ + σ",
     ],
 )

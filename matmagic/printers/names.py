@@ -149,13 +149,19 @@ def text_space(shape: str) -> str:
     >>> text_space("m,n"), text_space("()")
     ('ℝᵐˣⁿ', 'ℝ')
     """
-    sizes = [s.strip() for s in shape.strip("()").split(",") if s.strip()]
+    sizes = _factors(shape)
     if all(c in SUPERSCRIPTS for size in sizes for c in size):
         return "ℝ" + "ˣ".join("".join(SUPERSCRIPTS[c] for c in size) for size in sizes)
     return f"ℝ^({'×'.join(sizes)})"
 
 
+def _factors(shape: str) -> list[str]:
+    """The sizes, sums among others in brackets: n × (k+m)."""
+    sizes = [size.strip() for size in shape.strip("()").split(",") if size.strip()]
+    return [f"({size})" if len(sizes) > 1 and re.search("[-+]", size) else size for size in sizes]
+
+
 def latex_space(shape: str) -> str:
     """The same in LaTeX."""
-    power = r" \times ".join(s.strip() for s in shape.strip("()").split(",") if s.strip())
+    power = r" \times ".join(_factors(shape))
     return r"\mathbb{R}" + (f"^{{{power}}}" if power else "")
