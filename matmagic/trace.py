@@ -390,8 +390,11 @@ class _Tracing(Running):
         return bool(torch.allclose(value, true, TOLERANCE, TOLERANCE * max(1.0, _size(true)), equal_nan=True))
 
     def value(self, found: Traced) -> Tensor | None:
-        """The expression's value with the axes of the tensor; None where it has others."""
-        value = evaluate(found.node, self.leaf_values, self.sizes.of, self.values)
+        """The expression's value with the axes of the tensor; None where it has others, or a size below 0."""
+        try:
+            value = evaluate(found.node, self.leaf_values, self.sizes.of, self.values)
+        except (RuntimeError, IndexError):
+            return None
         order = [a for group in found.axes for a in group]
         if sorted(order) != list(range(value.ndim)):
             return None

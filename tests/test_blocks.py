@@ -91,3 +91,11 @@ def test_an_answer_is_tried_at_odd_lengths(body: str) -> None:
     found = matmagic.gradcheck(names["f"], claim=ODD[body])
     assert found.claims[0].verdict != "correct"
     assert next(iter(found)).code is not None
+
+
+def test_a_slice_whose_length_is_below_0_at_some_sizes() -> None:
+    def f(x, y):  # type: ignore[no-untyped-def]
+        return x[: len(x) - len(y)].sum() * y.prod()
+
+    assert all(derivative.code is None for derivative in matmagic.gradcheck(f))
+    assert all(derivative.code for derivative in matmagic.gradcheck(f, shapes="x=m+n y=n"))
