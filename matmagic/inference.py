@@ -49,6 +49,7 @@ MOST_LABELS, ANY_LABELS = 40, 4  # below which a bound of labels is looked for; 
 
 BIASES, WEIGHTS = words("b b0 bias intercept"), words("w theta beta weight weights coef θ β")
 SCALAR_NAMES = words("lam lambda_ lmbda lambd lamda alpha gamma eta eps epsilon tau rho t λ α γ η ε τ ρ")
+STEPS = SCALAR_NAMES | words("a c d h k s dt dx phi sigma delta φ σ Δ")
 TEMPERATURES = words("T Temp")  # divide what is a vector, more often than a matrix does
 KINDS: dict[str, tuple[str, ...]] = {  # in the order in which they are tried
     "lower": ("vector", "scalar", "column", "matrix"),
@@ -456,6 +457,9 @@ def _best(search: Search, kinds: Mapping[str, str]) -> Outcome:
         other = most_general(search, _dims(search, {**kinds, **vectors}))
         if other.good or not outcome.good:
             kinds, outcome = {**kinds, **vectors}, other
+    if steps := _offset(outcome, kinds):  # h in (x[1:] - x[:-1]) / h
+        other = most_general(search, _dims(search, {**kinds, **dict.fromkeys(steps, "scalar")}))
+        outcome = other if other.good else outcome
     needs_one = bool(search.subject.returned_grads)
     if outcome.error is None and outcome.value is not None and outcome.value.numel() > 1:
         for chosen in _scalar_choices(outcome, kinds):
@@ -465,6 +469,14 @@ def _best(search: Search, kinds: Mapping[str, str]) -> Outcome:
         if needs_one:
             outcome.error = RuntimeError("grad can be implicitly created only for scalar outputs")
     return outcome
+
+
+def _offset(outcome: Outcome, kinds: Mapping[str, str]) -> list[str]:
+    """Vectors with a name of steps that would have to be longer or shorter than others: likelier one number."""
+    if outcome.error is not None:
+        return []
+    vectors = [n for n, kind in kinds.items() if kind == "vector" and n in STEPS]
+    return [n for n in vectors if all(isinstance(size, str) and parts(size)[1] for size in outcome.dims[n])]
 
 
 def _scalar_choices(outcome: Outcome, kinds: Mapping[str, str]) -> Iterable[list[str]]:

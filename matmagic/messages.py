@@ -95,6 +95,7 @@ MESSAGES: dict[str, Callable[[re.Match[str], Named], list[Step]]] = {
 }
 PRODUCTS = re.compile(r"\(\d+x(\d+) and (\d+)x\d+\)|mat \(\d+x(\d+)\), vec \((\d+)\)")
 OF_RANKS = re.compile(r"number of (dimensions|subscripts)|at least \d-?D")
+AXES = re.compile(r"size\(-?\d+\)")  # which axis it is, not how long
 ALIKE = re.compile(r"should match|must match|same size|same shape|for each")
 
 
@@ -104,7 +105,7 @@ ALIKE = re.compile(r"should match|must match|same size|same shape|for each")
 def _unequal(message: str, named: Named) -> list[Step]:
     if OF_RANKS.search(message):
         return []
-    numbers = _numbers(message)
+    numbers = _numbers(AXES.sub("", message))
     product = PRODUCTS.search(message)
     inner = [int(n) for n in product.groups() if n] if product else []
     pairs = [(inner[0], inner[1])] if inner else []
