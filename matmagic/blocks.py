@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .lengths import Size, plus
-from .notation import Blocks, Chain, Identity, Listed, Math, Num, Plus, Quotient, Rows, Times, Transpose, Unit, mapped
+from .notation import (
+    Blocks,
+    Chain,
+    Identity,
+    Listed,
+    Math,
+    Num,
+    Plus,
+    Quotient,
+    Rows,
+    Times,
+    Transpose,
+    Unit,
+    mapped,
+    pieces,
+)
 from .writing import chain, transpose
 
 
@@ -27,7 +42,7 @@ class _Placed:
 
 def in_blocks(math: Math) -> Math:
     """The formula with sums of placed parts as blocks."""
-    return mapped(math, _blocks)
+    return mapped(math, _blocks) if any(isinstance(piece, Rows | Unit) for piece in pieces(math)) else math
 
 
 def _blocks(piece: Math) -> Math:
