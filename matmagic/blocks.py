@@ -7,7 +7,7 @@ product, columns of I or a unit vector; rows of I at the end of products put blo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from .lengths import Size, plus
@@ -65,8 +65,8 @@ def _below(parts: Sequence[Math]) -> Math | None:
         if one is None:
             return None
         groups.setdefault(one.start, []).append(one)
-    blocks, at = [], 0
-    end: Size = at
+    blocks = []
+    end: Size = 0
     while end in groups:
         group = groups.pop(end)
         if len({(one.count, one.size) for one in group}) > 1 or any(isinstance(one.of, Listed) for one in group):
@@ -84,13 +84,13 @@ def _placed(part: Math) -> _Placed | None:
             return _Placed(position, 1, size, Num(Fraction(1)))
         case Chain(parts=(first, *rest)):
             own = _placed(first)
-            return own and _Placed(own.start, own.count, own.size, chain(rest))
+            return own and replace(own, of=chain(rest))
         case Times(parts=(*scalars, of)):
             own = _placed(of)
-            return own and _Placed(own.start, own.count, own.size, _times(scalars, own.of))
+            return own and replace(own, of=_times(scalars, own.of))
         case Quotient(top=top, bottom=bottom, entrywise=False):
             own = _placed(top)
-            return own and _Placed(own.start, own.count, own.size, Quotient(own.of, bottom))
+            return own and replace(own, of=Quotient(own.of, bottom))
     return None
 
 

@@ -235,7 +235,7 @@ def _samples(grading: _Grading, inputs: Sequence[Mapping[str, Tensor]]) -> list[
         named: dict[int, set[str]] = {}
         for name, shape in grading.question.shapes.of.items():
             for number, size in zip(at[name].shape, shape, strict=True):
-                named.setdefault(number, set()).update([said(size)])
+                named.setdefault(number, set()).add(said(size))
         sizes = {number: names.pop() for number, names in named.items() if len(names) == 1}
         samples.append(Sample(at, grading.found(at), grading.question.truth(at), sizes))
     return samples

@@ -390,8 +390,10 @@ def rank(math: Math) -> int:
     raise TypeError(type(math).__name__)
 
 
-def block_rows(math: Blocks) -> list[tuple[Math, ...]]:
-    """The blocks row by row."""
+def rows_in(math: Listed | Blocks) -> list[tuple[Math, ...]]:
+    """The entries, or the blocks, row by row."""
+    if isinstance(math, Listed):
+        return [part.parts if isinstance(part, Listed) else (part,) for part in math.parts]
     if math.beside:
         return [math.parts]
     rows = [part.parts if isinstance(part, Blocks) and part.beside else (part,) for part in math.parts]

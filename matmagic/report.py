@@ -156,9 +156,10 @@ def check(subject: Subject, options: Options) -> Report:
             question, traced, limits = question.traceable()
             statement, derivatives, failed = _found(question, traced)
             limits += failed
-            claims = question.grades(derivatives)
-            if claims and question is not at_all_sizes:
+            if question is not at_all_sizes and (subject.claims or options.claims):
                 claims = at_all_sizes.grades(at_all_sizes.derivatives(None))
+            else:
+                claims = question.grades(derivatives)
             notes = question.notes(assumed, limits, derivatives, held=traced is not None and traced.held)
             if options.remember is not None:
                 notes += tuple(remembered(options.remember, question, traced, derivatives, claims))

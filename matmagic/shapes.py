@@ -83,10 +83,10 @@ class Shapes:
 
     def multiples(self) -> Iterator[tuple[Shapes, str, int]]:
         """The same with twice, three times, four times a letter in place of one: for what a function halves."""
-        said = letters_of({name: shape for name, shape in self.of.items() if name not in self.inferred})
+        told = letters_of({name: shape for name, shape in self.of.items() if name not in self.inferred})
         own = solved({n: self.of[n] for n in self.values}, {n: v.shape for n, v in self.values.items()})
         for times, letter in itertools.product((2, 3, 4), letters_of(self.of)):
-            if letter not in said and own.get(letter, 0) % times == 0:
+            if letter not in told and own.get(letter, 0) % times == 0:
                 yield replace(self, of=in_place(self.of, letter, affine({letter: times}, 0))), letter, times
 
 
@@ -374,9 +374,9 @@ def from_notebook(search: Search, names: Sequence[str], values: Mapping[str, Ten
     own = {n: search.subject.reads.get(n, search.subject.namespace.get(n)) for n in values}
     whole = [n for n, t in own.items() if isinstance(t, Tensor) and not t.is_floating_point()]
     lifted = [n for n in whole if values[n].is_floating_point()]
-    said = [f"integer tensors are taken as float64: {', '.join(lifted)}"] if lifted else []
+    noted = [f"integer tensors are taken as float64: {', '.join(lifted)}"] if lifted else []
     inferred = tuple(n for n in names if n not in search.given)
-    return replace(shapes, others=(*said, *shapes.others), inferred=inferred, source="from the notebook")
+    return replace(shapes, others=(*noted, *shapes.others), inferred=inferred, source="from the notebook")
 
 
 def shapes_from(

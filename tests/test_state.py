@@ -233,4 +233,4 @@ def test_cheap(w: Tensor) -> None:
             pass
         return time.thread_time() - start
 
-    assert any(once() < 1e-3 for _ in range(3000))
+    assert min(once() for _ in range(300)) < 1e-3

@@ -53,9 +53,9 @@ from ..notation import (
     Unit,
     Vec,
     Zero,
-    block_rows,
     pieces,
     rank,
+    rows_in,
 )
 from ..writing import constant_of, transpose, transposes
 from .levels import (
@@ -182,11 +182,8 @@ def _print(math: Math) -> tuple[str, int]:
             return _part(math), ATOM
         case Counting(size=size):
             return f"{_counting(size)}^{{\\top}}", POWER
-        case Listed(parts=parts):
-            rows = [r" & \; ".join(map(latex, p.parts)) if isinstance(p, Listed) else latex(p) for p in parts]
-            return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
-        case Blocks():
-            rows = [r" & \; ".join(map(latex, row)) for row in block_rows(math)]
+        case Listed() | Blocks():
+            rows = [r" & \; ".join(map(latex, row)) for row in rows_in(math)]
             return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}", ATOM
         case Indexed():
             return _indexed(math), PRODUCT

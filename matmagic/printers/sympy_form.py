@@ -43,8 +43,8 @@ from ..notation import (
     Triangular,
     Unit,
     Zero,
-    block_rows,
     rank,
+    rows_in,
 )
 
 
@@ -196,10 +196,9 @@ def _form(math: Math) -> Any:
         case Counting(size=size):
             return _vector(size, lambda i: i)
         case Blocks():
-            return sympy.BlockMatrix([[_block(block) for block in row] for row in block_rows(math)])
-        case Listed(parts=parts):
-            rows = [p.parts if isinstance(p, Listed) else (p,) for p in parts]
-            return sympy.Matrix([[_form(entry) for entry in row] for row in rows])
+            return sympy.BlockMatrix([[_block(block) for block in row] for row in rows_in(math)])
+        case Listed():
+            return sympy.Matrix([[_form(entry) for entry in row] for row in rows_in(math)])
     return _applied(math)
 
 

@@ -52,8 +52,8 @@ from ..notation import (
     Unit,
     Vec,
     Zero,
-    block_rows,
     rank,
+    rows_in,
 )
 from ..writing import constant_of, transpose, transposes
 from .levels import (
@@ -172,7 +172,7 @@ def _print(math: Math) -> tuple[str, int]:
         case Listed(parts=parts):
             return f"[{', '.join(map(text, parts))}]", ATOM
         case Blocks():
-            return f"[{'; '.join(', '.join(map(text, row)) for row in block_rows(math))}]", ATOM
+            return f"[{'; '.join(', '.join(map(text, row)) for row in rows_in(math))}]", ATOM
         case Indexed():
             return _indexed(math), PRODUCT
     return _function(math)

@@ -304,8 +304,10 @@ class _Printer(Products):
             code = Code(f"torch.tensor([{_decimal(math) if isinstance(math, Num) else code.text}])", ATOM, ONE)
         if rank(math) == 0:
             return self.to(code, ONE if form == FLAT else ONE_BY_ONE)
-        if code.form != FLAT or form == FLAT:
-            return self.to(code, FLAT) if form == FLAT else code
+        if form == FLAT:
+            return self.to(code, FLAT)
+        if code.form != FLAT:
+            return code
         return self.to(code, COLUMN if beside and not is_row(math) else ROW)
 
     def einsum(self, math: Indexed) -> Code:
